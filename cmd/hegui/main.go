@@ -1,0 +1,4 @@
+// Command hegui is the one binary: gateway, console, portal, registers and their tools.
+package main
+
+func main() {}

@@ -1,0 +1,174 @@
+// Package service is the register of what the provider runs and has put in force: services, models, texts, applications
+// and their keys (Art 2, 9, 10, 13, 23). Declarations come from the configuration file; each change of one becomes a new
+// version with an event, so that what was in force on any day can be shown.
+package service
+
+import (
+	"context"
+	"time"
+
+	"github.com/hegui/hegui/internal/store"
+	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/label"
+	"github.com/hegui/hegui/upstream"
+)
+
+// Provider is the legal person that offers the services of this installation.
+type Provider struct {
+	NameZH  string `yaml:"name_zh" json:"name_zh"`
+	NameEN  string `yaml:"name_en" json:"name_en"`
+	USCC    string `yaml:"uscc" json:"uscc"`       // unified social credit code, 18 characters; empty: labels carry SampleProducer only in demo
+	Code    string `yaml:"code" json:"code"`       // 27-character provider code; composed from USCC when empty
+	Contact string `yaml:"contact" json:"contact"` // shown on the portal
+	Sample  bool   `yaml:"-" json:"sample"`        // demo installation; every page says so
+}
+
+// Service is one generative-AI service.
+type Service struct {
+	ID                string      `json:"id"` // lower-case letters, digits, hyphen
+	NameZH            string      `json:"name_zh"`
+	NameEN            string      `json:"name_en"`
+	Disclosure        Disclosure  `json:"disclosure"` // Art 10
+	Models            []Route     `json:"models"`     // what may be asked for, in the order shown
+	Label             label.Place `json:"label"`      // start, end or ui
+	LabelLang         string      `json:"label_lang"` // zh, en
+	Refusal           string      `json:"refusal"`    // message (HTTP 200, default) or error (HTTP 400 content_filter)
+	RefusalZH         string      `json:"refusal_zh"`
+	RefusalEN         string      `json:"refusal_en"`
+	OnViolation       string      `json:"on_violation"` // stop, retract or replace; the wire form of DESIGN §4 rule 4
+	Privacy           PrivacyMode `json:"privacy"`
+	Modes             Modes       `json:"modes"`
+	KeepContent       bool        `json:"keep_content"`        // seal and keep requests and answers; false keeps commitments only
+	ContentDays       int         `json:"content_days"`        // kept for this long
+	CancelUpstream    bool        `json:"cancel_upstream"`     // when the client leaves: true cancels within 100 ms, false reads on for exact usage
+	RequestsPerMinute int         `json:"requests_per_minute"` // per user; 0 is no limit
+	MaxBodyBytes      int64       `json:"max_body_bytes"`
+	Agreement         string      `json:"agreement"` // version in force, key into texts; "" means none: no generation at all
+	Version           string      `json:"version"`   // hash of all of the above
+}
+
+// Disclosure is what Art 10 asks to publish.
+type Disclosure struct {
+	PeopleZH, PeopleEN       string
+	OccasionsZH, OccasionsEN string
+	PurposesZH, PurposesEN   string
+	LimitsZH, LimitsEN       string
+	OutlineZH, OutlineEN     string // outline of model and algorithm
+	PersonalZH, PersonalEN   string // personal information used
+}
+
+// PrivacyMode for a direction: off, observe (record only), mask.
+type PrivacyMode struct {
+	In  string `json:"in"`
+	Out string `json:"out"`
+}
+
+// Modes says per guard whether it acts or only observes, and what happens when it cannot work.
+type Modes struct {
+	ModerateIn  Mode `json:"moderate_in"`
+	ModerateOut Mode `json:"moderate_out"`
+	Privacy     Mode `json:"privacy"`
+	Label       Mode `json:"label"`
+}
+
+// Mode of a guard: Act is enforce or observe; OnError is closed (refuse, the default) or open (go on, recorded).
+type Mode struct {
+	Act     string `json:"act"`
+	OnError string `json:"on_error"`
+}
+
+// Route names a model of a service and where it can be had.
+type Route struct {
+	Name    string            `json:"name"`  // as clients ask for it
+	Model   string            `json:"model"` // key into Models: the dossier
+	Targets []upstream.Target `json:"targets"`
+}
+
+// Model is a dossier of a model (T7-09, F17-11): who made it, where it runs, under which filing.
+type Model struct {
+	ID        string `json:"id"`
+	NameZH    string `json:"name_zh"`
+	NameEN    string `json:"name_en"`
+	Vendor    string `json:"vendor"`
+	Region    string `json:"region"`    // CN, or an ISO 3166 code of where it runs
+	FilingNo  string `json:"filing_no"` // 备案号 or 上线编号, empty when none
+	FilingURL string `json:"filing_url"`
+	Sample    bool   `json:"sample"` // the built-in sample model
+	Version   string `json:"version"`
+}
+
+// Text is a version of an agreement, zh and en, in Markdown. Immutable once in force.
+type Text struct {
+	ID        string    `json:"id" db:"id"` // hash of service, kind, number and both texts
+	Service   string    `json:"service" db:"service"`
+	Kind      string    `json:"kind" db:"kind"`     // agreement
+	Number    string    `json:"number" db:"number"` // as people cite it, e.g. 2026-11
+	ZH        string    `json:"zh" db:"zh"`
+	EN        string    `json:"en" db:"en"`
+	Effective time.Time `json:"effective" db:"-"`
+}
+
+// Application is a client of the gateway.
+type Application struct {
+	ID      string
+	Name    string
+	Service string
+}
+
+// Key is a credential of an application. The secret is shown once and stored as SHA-256 only.
+type Key struct {
+	ID          string    `json:"id"`
+	Service     string    `json:"service"`
+	Application string    `json:"application"`
+	Hint        string    `json:"hint"` // first 7 and last 4 characters
+	Created     time.Time `json:"created"`
+	Expires     time.Time `json:"expires"` // zero: never
+	Revoked     time.Time `json:"revoked"`
+	Contract    string    `json:"contract"` // id of a signed contract; stands in for the agreement of the application itself (G9-01)
+}
+
+// Declaration is what the configuration file says.
+type Declaration struct {
+	Provider Provider
+	Services []Service
+	Models   []Model
+	Texts    []Text
+}
+
+// Register is the open register. Reads are served from memory and follow the journal's Generation.
+type Register struct{}
+
+// Open migrates the tables.
+func Open(ctx context.Context, db *store.DB, j *journal.Journal) (*Register, error) {
+	panic("skeleton")
+}
+
+// Declare puts a declaration in force: what changed becomes a new version with an event, what did not stays as it is.
+// Nothing is written when any part is invalid; the error names service, field, value and mend.
+func (r *Register) Declare(ctx context.Context, who journal.Actor, d Declaration) error {
+	panic("skeleton")
+}
+
+func (r *Register) Provider() Provider                { panic("skeleton") }
+func (r *Register) Services() []Service               { panic("skeleton") }
+func (r *Register) Service(id string) (Service, bool) { panic("skeleton") }
+func (r *Register) Model(id string) (Model, bool)     { panic("skeleton") }
+func (r *Register) Models() []Model                   { panic("skeleton") }
+
+// Text returns a version by id; Texts lists a service's versions, newest first.
+func (r *Register) Text(ctx context.Context, id string) (Text, error)         { panic("skeleton") }
+func (r *Register) Texts(ctx context.Context, service string) ([]Text, error) { panic("skeleton") }
+
+// IssueKey creates a key and returns its secret (hg-…, 43 characters of base62 after the prefix), which is not kept.
+func (r *Register) IssueKey(ctx context.Context, who journal.Actor, k Key) (Key, string, error) {
+	panic("skeleton")
+}
+func (r *Register) RevokeKey(ctx context.Context, who journal.Actor, id, reason string) error {
+	panic("skeleton")
+}
+func (r *Register) Keys(ctx context.Context) ([]Key, error) { panic("skeleton") }
+
+// Authenticate finds the key of a secret, from memory. ErrUnknownKey, ErrExpiredKey and ErrRevokedKey say why not.
+func (r *Register) Authenticate(ctx context.Context, secret string, now time.Time) (Key, error) {
+	panic("skeleton")
+}
