@@ -9,6 +9,7 @@ type cache struct {
 
 	mu         sync.RWMutex
 	newer, old generation
+	revision   int64
 }
 
 type nameKey struct{ service, name string }
@@ -22,8 +23,8 @@ func newGeneration() generation {
 	return generation{byName: map[nameKey]*User{}, bySubject: map[string]*User{}}
 }
 
-func newCache(half int) *cache {
-	return &cache{half: half, newer: newGeneration(), old: newGeneration()}
+func newCache(half int, revision int64) *cache {
+	return &cache{half: half, revision: revision, newer: newGeneration(), old: newGeneration()}
 }
 
 func (c *cache) find(service, name string) (User, bool) {
@@ -72,11 +73,37 @@ func (c *cache) promote(subject string) (User, bool) {
 	return *u, true
 }
 
-// put stores what the database said about a user at some revision; something newer that came in meanwhile is kept.
-func (c *cache) put(row userRow) {
-	u := row.user()
+// caughtUp is the revision up to which no change of a held user is missing. Take it before reading what put stores.
+func (c *cache) caughtUp() int64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.revision
+}
+
+// put stores what the database said about a user, read when the cache had caught up to asOf. When it has moved on since,
+// a change may have been applied that the reader did not see, and nothing is stored; nor over something newer.
+func (c *cache) put(u User, asOf int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.revision == asOf {
+		c.replace(u)
+	}
+}
+
+// apply brings held users up to date with all changes up to a revision, in one step.
+func (c *cache) apply(changed []User, upTo int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, u := range changed {
+		if c.newer.bySubject[u.Subject] != nil || c.old.bySubject[u.Subject] != nil {
+			c.replace(u)
+		}
+	}
+	c.revision = max(c.revision, upTo)
+}
+
+// replace needs the lock.
+func (c *cache) replace(u User) {
 	for _, g := range []generation{c.newer, c.old} {
 		if have, ok := g.bySubject[u.Subject]; ok {
 			if have.revision > u.revision {
@@ -98,13 +125,4 @@ func (c *cache) add(u *User) {
 	if u.Name != "" {
 		c.newer.byName[nameKey{u.Service, u.Name}] = u
 	}
-}
-
-// has tells whether a subject is held, without moving it.
-func (c *cache) has(subject string) bool {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	_, a := c.newer.bySubject[subject]
-	_, b := c.old.bySubject[subject]
-	return a || b
 }

@@ -39,7 +39,6 @@ type Register struct {
 
 	cache    *cache
 	seen     atomic.Uint64 // Generation that the cache has caught up with
-	revision atomic.Int64  // the highest revision the cache has caught up with
 	tried    atomic.Int64  // Unix nanoseconds of the last catch-up begun by a look-up
 	creating singleflight.Group
 }
@@ -67,7 +66,7 @@ func Open(ctx context.Context, db *store.DB, j *journal.Journal, options ...Opti
 	if err := db.Migrate(ctx, "users", files); err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
-	r := &Register{db: db, j: j, now: time.Now, ticket: make([]byte, 32), cache: newCache(cacheHalf)}
+	r := &Register{db: db, j: j, now: time.Now, ticket: make([]byte, 32)}
 	rand.Read(r.ticket) // never fails (crypto/rand)
 	for _, o := range options {
 		o(r)
@@ -81,7 +80,7 @@ func Open(ctx context.Context, db *store.DB, j *journal.Journal, options ...Opti
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
-	r.revision.Store(n.N)
+	r.cache = newCache(cacheHalf, n.N)
 	return r, nil
 }
 
@@ -138,22 +137,21 @@ func (r *Register) catchUp() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	generation, since := r.j.Generation(), r.revision.Load()
+	generation, since := r.j.Generation(), r.cache.caughtUp()
 	for {
 		rows, err := store.Rows[userRow](ctx, r.db.R, selectUsers+` WHERE revision > $1 ORDER BY revision LIMIT 1000`, since)
 		if err != nil {
 			return
 		}
-		for _, row := range rows {
-			if since = row.Revision; r.cache.has(row.Subject) {
-				r.cache.put(row)
-			}
+		changed := make([]User, len(rows))
+		for i, row := range rows {
+			changed[i], since = row.user(), row.Revision
 		}
+		r.cache.apply(changed, since)
 		if len(rows) < 1000 {
 			break
 		}
 	}
-	r.revision.Store(since)
 	r.seen.Store(generation)
 }
 
@@ -190,6 +188,7 @@ func (r *Register) findOrCreate(ctx context.Context, service, name string) (User
 	if !errors.Is(err, ErrUnknown) {
 		return u, err
 	}
+	asOf := r.cache.caughtUp()
 	row := userRow{Subject: store.NewID(), Service: service, Name: name, Created: r.now().UnixMilli(), Standing: Good}
 	_, err = r.j.Commit(ctx, journal.Write{
 		Events: []journal.Event{{At: moment(row.Created), Who: journal.Actor{Kind: "system", ID: "users"}, Verb: journal.UserSeen,
@@ -202,7 +201,7 @@ func (r *Register) findOrCreate(ctx context.Context, service, name string) (User
 	if err != nil {
 		return User{}, fmt.Errorf("users: create: %w", err)
 	}
-	r.cache.put(row)
+	r.cache.put(row.user(), asOf)
 	return row.user(), nil
 }
 
@@ -222,6 +221,7 @@ func (r *Register) Lookup(ctx context.Context, service, name string) (User, erro
 
 // read fetches one user from the database and remembers it.
 func (r *Register) read(ctx context.Context, where string, args ...any) (User, error) {
+	asOf := r.cache.caughtUp()
 	row, err := store.Row[userRow](ctx, r.db.R, selectUsers+` `+where, args...)
 	if errors.Is(err, store.ErrNotFound) {
 		return User{}, ErrUnknown
@@ -229,7 +229,7 @@ func (r *Register) read(ctx context.Context, where string, args ...any) (User, e
 	if err != nil {
 		return User{}, fmt.Errorf("users: read: %w", err)
 	}
-	r.cache.put(row)
+	r.cache.put(row.user(), asOf)
 	return row.user(), nil
 }
 
