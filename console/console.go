@@ -134,7 +134,7 @@ func (c *console) guarded(rt route) http.HandlerFunc {
 			}
 		}
 		if err := rt.serve(c, v); err != nil {
-			c.site.Fail(w, r, v.frame, err)
+			c.site.Fail(w, r, v.frame, refusal(err))
 		}
 	}
 }
@@ -192,4 +192,28 @@ func (c *console) modelName(id string, l web.Lang) string {
 // invalid is a 400 that names the field and the mend.
 func invalid(field, key string, args ...any) error {
 	return &web.Problem{Status: http.StatusBadRequest, Field: field, Key: key, Args: args}
+}
+
+// refusal turns what the registers refuse into what a person can act on; everything else passes through.
+func refusal(err error) error {
+	var badUser *users.InvalidError
+	var badService *service.InvalidError
+	var known *web.Problem
+	switch {
+	case errors.As(err, &known):
+		return err
+	case errors.As(err, &badUser):
+		return &web.Problem{Status: http.StatusBadRequest, Field: badUser.Field, Key: "invalid.field", Args: []any{badUser.Field, badUser.Mend}, Err: err}
+	case errors.As(err, &badService):
+		return &web.Problem{Status: http.StatusBadRequest, Field: badService.Field, Key: "invalid.field", Args: []any{badService.Field, badService.Mend}, Err: err}
+	case errors.Is(err, users.ErrUnknown), errors.Is(err, service.ErrUnknownKey):
+		return &web.Problem{Status: http.StatusNotFound, Err: err}
+	case errors.Is(err, users.ErrErased):
+		return &web.Problem{Status: http.StatusConflict, Key: "users.is_erased", Err: err}
+	case errors.Is(err, users.ErrNotSuspended):
+		return &web.Problem{Status: http.StatusConflict, Key: "users.not_suspended", Err: err}
+	case errors.Is(err, service.ErrRevokedKey):
+		return &web.Problem{Status: http.StatusConflict, Key: "keys.already", Err: err}
+	}
+	return err
 }

@@ -1,7 +1,7 @@
 package console
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/internal/web"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/operator"
@@ -34,7 +35,7 @@ func eventFilter(v *visit) (journal.Filter, error) {
 	get := func(k string) string { return strings.TrimSpace(q.Get(k)) }
 	f := journal.Filter{Log: get("log"), Ref: journal.Ref{Kind: get("kind"), ID: get("id")}, Before: get("before")}
 	if verb := journal.Verb(get("verb")); verb != "" {
-		if !slices.Contains(verbs, verb) {
+		if !slices.Contains(verbs(), verb) {
 			return f, invalid("verb", "invalid.verb", string(verb))
 		}
 		f.Verbs = []journal.Verb{verb}
@@ -55,12 +56,12 @@ func eventFilter(v *visit) (journal.Filter, error) {
 }
 
 // verbs lists what can be asked for, in the order of the journal's own table.
-var verbs = []journal.Verb{
-	journal.ExchangeOpened, journal.ExchangeClosed, journal.ExchangeRefused, journal.ContentRead,
-	journal.ServiceInForce, journal.ModelInForce, journal.TextInForce, journal.LexiconInForce, journal.KeyIssued, journal.KeyRevoked,
-	journal.UserSeen, journal.UserAccepted, journal.UserSuspended, journal.UserLifted, journal.UserErased,
-	journal.StaffAdded, journal.StaffChanged, journal.StaffLinked, journal.StaffLoggedIn, journal.StaffFailed,
-	journal.ProbeRan, journal.GuardDegraded, journal.UpstreamChanged, journal.FindingsTaken, journal.ServerStarted, journal.ServerStopped,
+func verbs() []journal.Verb {
+	var out []journal.Verb
+	for _, d := range journal.Verbs() {
+		out = append(out, d.Verb)
+	}
+	return out
 }
 
 func (c *console) evidence(v *visit) error {
@@ -69,7 +70,7 @@ func (c *console) evidence(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d := evidenceData{Verbs: verbs, Filter: map[string]string{}, First: f.Before == "", CanVerify: v.staff.Can(operator.Verify), Staff: map[string]string{}}
+	d := evidenceData{Verbs: verbs(), Filter: map[string]string{}, First: f.Before == "", CanVerify: v.staff.Can(operator.Verify), Staff: map[string]string{}}
 	for _, k := range []string{"log", "verb", "kind", "id", "from", "to"} {
 		d.Filter[k] = strings.TrimSpace(q.Get(k))
 		d.Filtered = d.Filtered || d.Filter[k] != ""
@@ -145,19 +146,15 @@ func (c *console) event(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if err := c.hasLeaf(v, log, seq); err != nil {
-		return err
-	}
-	p, err := c.Journal.Prove(v.r.Context(), log, seq)
+	e, leaf, err := c.leaf(v, log, seq)
 	if err != nil {
 		return err
 	}
-	d := eventData{Proof: p}
-	if err := p.Check(c.Verifier); err != nil {
+	d := eventData{Event: e, Proof: journal.Proof{Log: log, Seq: seq, Leaf: string(leaf)}}
+	if p, err := c.prove(v, log, seq); err != nil {
 		d.Problem = err.Error()
-	}
-	if err := json.Unmarshal([]byte(p.Leaf), &d.Event); err != nil {
-		return fmt.Errorf("console: leaf of %s#%d: %w", log, seq, err)
+	} else {
+		d.Proof = p
 	}
 	names, err := c.staffNames(v)
 	if err != nil {
@@ -167,18 +164,23 @@ func (c *console) event(v *visit) error {
 	return c.show(v, "event", d)
 }
 
-// hasLeaf answers 404 for a place that is in no tree.
-func (c *console) hasLeaf(v *visit, log string, seq int64) error {
-	heads, err := c.Journal.Heads(v.r.Context())
-	if err != nil {
+// leaf reads one event; a place that is in no tree is 404.
+func (c *console) leaf(v *visit, log string, seq int64) (journal.Event, []byte, error) {
+	e, leaf, err := c.Journal.Leaf(v.r.Context(), log, seq)
+	if errors.Is(err, store.ErrNotFound) {
+		return e, nil, &web.Problem{Status: http.StatusNotFound, Key: "invalid.leaf", Args: []any{log, seq}, Err: err}
+	}
+	return e, leaf, err
+}
+
+// sign signs a checkpoint over the tree as it is now.
+func (c *console) sign(v *visit) error {
+	if _, err := c.Journal.Checkpoint(v.r.Context()); err != nil {
 		return err
 	}
-	for _, h := range heads {
-		if h.Log == log && seq < h.Size {
-			return nil
-		}
-	}
-	return &web.Problem{Status: http.StatusNotFound, Key: "invalid.leaf", Args: []any{log, seq}}
+	c.site.SetFlash(v.w, v.r, "good", "flash.signed")
+	c.site.Redirect(v.w, v.r, "/evidence")
+	return nil
 }
 
 // proof hands out the proof as a file that anybody can check with the public key.
@@ -187,7 +189,7 @@ func (c *console) proof(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if err := c.hasLeaf(v, log, seq); err != nil {
+	if _, _, err := c.leaf(v, log, seq); err != nil {
 		return err
 	}
 	p, err := c.prove(v, log, seq)

@@ -231,6 +231,7 @@ type exchangeData struct {
 	Content    *exchange.Content
 	Request    []message
 	Erased     bool
+	Gone       bool // kept once, deleted when its time was over
 	CanRead    bool
 	Producer   string
 	Categories []string
@@ -267,7 +268,7 @@ func (c *console) exchange(v *visit) error {
 
 func (c *console) exchangeData(v *visit, id string) (exchangeData, error) {
 	ctx := v.r.Context()
-	record, _, err := c.Exchanges.Get(ctx, id)
+	record, closing, err := c.Exchanges.Get(ctx, id)
 	if err != nil {
 		return exchangeData{}, err
 	}
@@ -275,15 +276,11 @@ func (c *console) exchangeData(v *visit, id string) (exchangeData, error) {
 	if record.User != "" {
 		d.Name = c.userName(v, record.User)
 	}
-	if d.Place.Log, d.Place.Seq, err = c.Exchanges.Event(ctx, id); err == nil {
-		p, perr := c.prove(v, d.Place.Log, d.Place.Seq)
-		if perr != nil {
-			d.Place.Problem = perr.Error()
-		} else {
-			d.Place.Proved, d.Place.Size, d.Place.Hashes = true, p.Size, len(p.Hashes)
-		}
-	} else {
+	d.Place.Log, d.Place.Seq = closing.Log, closing.Seq
+	if p, err := c.prove(v, closing.Log, closing.Seq); err != nil {
 		d.Place.Problem = err.Error()
+	} else {
+		d.Place.Proved, d.Place.Size, d.Place.Hashes = true, p.Size, len(p.Hashes)
 	}
 	d.Reads, err = c.readings(v, id)
 	if u, uerr := c.Users.Get(ctx, record.User); uerr == nil && u.Standing == "erased" {
@@ -333,15 +330,16 @@ func (c *console) readContent(v *visit) error {
 		return c.site.Render(v.w, v.r, http.StatusBadRequest, "exchange", v.frame, d)
 	}
 	content, err := c.Exchanges.Read(v.r.Context(), v.staff.Actor(), id, reason)
-	erased := errors.Is(err, journal.ErrErased)
-	if err != nil && !erased {
+	erased, gone := errors.Is(err, journal.ErrErased), errors.Is(err, exchange.ErrNoContent)
+	if err != nil && !erased && !gone {
 		return err
 	}
 	d, err := c.exchangeData(v, id)
 	if err != nil {
 		return err
 	}
-	if d.Erased = d.Erased || erased; !erased {
+	d.Gone = gone
+	if d.Erased = d.Erased || erased; !erased && !gone {
 		d.Content = &content
 		d.Request = messages(content.Request)
 	}
@@ -419,7 +417,7 @@ func (c *console) apiExchanges(v *visit) error {
 }
 
 func (c *console) apiExchange(v *visit) error {
-	record, _, err := c.Exchanges.Get(v.r.Context(), v.r.PathValue("id"))
+	record, closing, err := c.Exchanges.Get(v.r.Context(), v.r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -427,13 +425,8 @@ func (c *console) apiExchange(v *visit) error {
 	if err != nil {
 		return err
 	}
-	answer := map[string]any{"exchange": record, "content_reads": len(reads)}
-	log, seq, err := c.Exchanges.Event(v.r.Context(), record.ID)
-	if err != nil {
-		return err
-	}
-	answer["journal"] = map[string]any{"log": log, "seq": seq}
-	return web.JSON(v.w, http.StatusOK, answer)
+	return web.JSON(v.w, http.StatusOK, map[string]any{"exchange": record, "content_reads": len(reads),
+		"journal": map[string]any{"log": closing.Log, "seq": closing.Seq}})
 }
 
 func (c *console) apiContent(v *visit) error {
@@ -449,6 +442,9 @@ func (c *console) apiContent(v *visit) error {
 	content, err := c.Exchanges.Read(v.r.Context(), v.staff.Actor(), v.r.PathValue("id"), strings.TrimSpace(in.Reason))
 	if errors.Is(err, journal.ErrErased) {
 		return &web.Problem{Status: http.StatusGone, Key: "content.erased", Err: err}
+	}
+	if errors.Is(err, exchange.ErrNoContent) {
+		return &web.Problem{Status: http.StatusGone, Key: "content.gone", Err: err}
 	}
 	if err != nil {
 		return err

@@ -44,6 +44,7 @@ var routes = []route{
 	{"GET", "/evidence/event", operator.View, (*console).event, ""},
 	{"GET", "/evidence/proof", operator.View, (*console).proof, ""},
 	{"POST", "/evidence/verify", operator.Verify, (*console).verify, ""},
+	{"POST", "/evidence/checkpoint", operator.Verify, (*console).sign, ""},
 
 	{"GET", "/settings", operator.View, (*console).settings, "nav.settings"},
 	{"GET", "/settings/keys", operator.View, (*console).keys, ""},

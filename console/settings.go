@@ -195,7 +195,13 @@ func (c *console) users(v *visit) error {
 		}
 		return c.show(v, "users", d)
 	}
-	// A search reads the list, because looking a name up would create the user.
+	if u, err := c.Users.Lookup(ctx, s.ID, d.Name); err == nil {
+		d.Users = []users.User{u}
+		return c.show(v, "users", d)
+	} else if !errors.Is(err, users.ErrUnknown) {
+		return err
+	}
+	// Nobody has exactly this name: look for it inside names and pseudonyms.
 	for read := 0; read < usersScan && len(d.Users) < pageSize; {
 		page, err := c.Users.List(ctx, s.ID, after, 500)
 		if err != nil {

@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -77,7 +76,7 @@ func (c *console) today(v *visit) error {
 	if d.Stats, err = c.Exchanges.Stats(ctx, "", d.From, d.To); err != nil {
 		return err
 	}
-	if d.Running, err = c.Exchanges.OpenCount(ctx); err != nil {
+	if d.Running, err = c.Exchanges.Unclosed(ctx, now); err != nil {
 		return err
 	}
 	if d.Chart, err = c.verdictChart(ctx, v.lang, now); err != nil {
@@ -115,7 +114,7 @@ func (c *console) verdictChart(ctx context.Context, l web.Lang, now time.Time) (
 	const hours = 24
 	word := func(key string) string { return c.site.Catalogue().T(l, key) }
 	series := []web.Series{{Name: word("chart.allowed"), Class: "c-good"}, {Name: word("chart.masked"), Class: "c-info"},
-		{Name: word("chart.refused"), Class: "c-bad"}, {Name: word("chart.stopped"), Class: "c-warn"}, {Name: word("chart.failed"), Class: "c-mute"}}
+		{Name: word("chart.refused"), Class: "c-bad"}, {Name: word("chart.stopped"), Class: "c-warn"}, {Name: word("chart.rejected"), Class: "c-notice"}, {Name: word("chart.failed"), Class: "c-mute"}}
 	for i := range series {
 		series[i].Values = make([]int64, hours)
 	}
@@ -128,40 +127,30 @@ func (c *console) verdictChart(ctx context.Context, l web.Lang, now time.Time) (
 		if err != nil {
 			return web.Bars{}, err
 		}
-		// Stats counts by verdict and, besides, by outcome; an exchange allowed that then failed is shown as failed.
-		failed := min(s.Broken+s.Truncated+s.Errors, s.Total)
-		for j, n := range []int64{max(s.Allowed-failed, 0), s.Masked, s.Refused, s.Stopped, failed} {
+		// What no verdict accounts for did not come to one: no answer upstream, or hegui itself broke off.
+		rest := max(0, s.Total-s.Allowed-s.Masked-s.Refused-s.Stopped-s.Rejected)
+		for j, n := range []int64{s.Allowed, s.Masked, s.Refused, s.Stopped, s.Rejected, rest} {
 			series[j].Values[i] = n
 		}
 	}
 	return b, nil
 }
 
-// checkpoint is a signed tree head taken apart for people.
+// checkpoint is a signed tree head taken apart for people; Note is "" when none has been signed yet.
 type checkpoint struct {
-	Note   string
-	Origin string
-	Size   string
-	Root   string
+	journal.Signed
+	Root string
 }
 
-// checkpoint returns the newest checkpoint of this node; an unchanged tree returns the stored one.
+// checkpoint returns the newest stored checkpoint of this node's tree.
 func (c *console) checkpoint(ctx context.Context) (checkpoint, error) {
-	text, err := c.Journal.Checkpoint(ctx)
-	if err != nil {
+	newest, err := c.Journal.Checkpoints(ctx, c.Journal.Origin(), 1)
+	if err != nil || len(newest) == 0 {
 		return checkpoint{}, err
 	}
-	cp := checkpoint{Note: text}
-	lines := strings.Split(text, "\n")
-	for i, field := range []*string{&cp.Origin, &cp.Size, &cp.Root} {
-		if i < len(lines) {
-			*field = lines[i]
-		}
+	cp := checkpoint{Signed: newest[0]}
+	if lines := strings.Split(cp.Note, "\n"); len(lines) > 2 {
+		cp.Root = lines[2]
 	}
 	return cp, nil
-}
-
-// open tells whether any breaker is open.
-func (d todayData) BreakersOpen() bool {
-	return slices.ContainsFunc(d.Health, func(h upstream.Health) bool { return h.Open })
 }

@@ -2,13 +2,13 @@ package console
 
 import (
 	"html/template"
+	"slices"
 	"strings"
 
 	"github.com/hegui/hegui/internal/web"
 	"github.com/hegui/hegui/measures"
 	"github.com/hegui/hegui/obligation"
 	"github.com/hegui/hegui/operator"
-	"slices"
 )
 
 // funcs are the functions that the console's templates have beyond those of internal/web.
@@ -31,7 +31,6 @@ func (c *console) funcs() template.FuncMap {
 		"statusmeter":  statusMeter,
 		"capabilities": func() []operator.Capability { return operator.Capabilities[:] },
 		"holds":        func(r operator.Role, can operator.Capability) bool { return slices.Contains(r.Can, can) },
-		"tryVerdicts":  func() []string { return []string{"allow", "mask", "guide", "refuse", "stop", "retract", "replace"} },
 	}
 }
 
