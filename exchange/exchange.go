@@ -6,12 +6,9 @@
 package exchange
 
 import (
-	"context"
 	"encoding/json"
+	"strings"
 	"time"
-
-	"github.com/hegui/hegui/internal/store"
-	"github.com/hegui/hegui/journal"
 )
 
 // Verdict of an exchange as a whole (DESIGN glossary).
@@ -111,83 +108,37 @@ type Outage struct {
 
 // Content is what was said, sealed under the user's key. Nil fields are not kept.
 type Content struct {
-	Request  json.RawMessage `json:"request"`  // as received after privacy masking, at most 64 KiB, then "truncated"
+	Request  json.RawMessage `json:"request"`  // as received after privacy masking, at most 64 KiB, see MaxRequest
 	Visible  string          `json:"visible"`  // what the user saw
 	Withheld string          `json:"withheld"` // what was generated and not shown
 }
 
-// Store is the register of exchanges.
-type Store struct{}
-
-// Open migrates the tables and closes as Broken what an earlier process of this node left open.
-func Open(ctx context.Context, db *store.DB, j *journal.Journal, v *journal.Vault) (*Store, error) {
-	panic("skeleton")
-}
-
-// Begin makes the intent durable. Nothing of the answer may leave before it returns nil.
-func (s *Store) Begin(ctx context.Context, in Intent) error { panic("skeleton") }
-
-// Finish makes the record and its sealed content durable. key may be nil when no content is to be kept.
-// The last byte of the answer may leave only after it returns nil. It also serves for exchanges refused before Begin.
-func (s *Store) Finish(ctx context.Context, r Record, key *journal.SubjectKey, c *Content) error {
-	panic("skeleton")
-}
-
-// Filter selects records, newest first; zero fields do not restrict.
-type Filter struct {
-	Service, Application, User, Model string
-	Verdict                           Verdict
-	Outcome                           Outcome
-	Category                          string // a finding's risk
-	Label                             string
-	ContentID                         string
-	From, To                          time.Time
-	Before                            string // exchange id, for paging
-	Limit                             int    // 50 when 0, 500 at most
-}
-
-// List returns the records that f selects.
-func (s *Store) List(ctx context.Context, f Filter) ([]Record, error) { panic("skeleton") }
-
-// Count returns how many records f selects, Limit not applied.
-func (s *Store) Count(ctx context.Context, f Filter) (int64, error) { panic("skeleton") }
-
-// Get returns one record and the place of its closing event in the journal.
-func (s *Store) Get(ctx context.Context, id string) (Record, journal.Ref, error) { panic("skeleton") }
-
-// Event returns log and sequence number of the exchange's closing event, for journal.Prove.
-func (s *Store) Event(ctx context.Context, id string) (log string, seq int64, err error) {
-	panic("skeleton")
-}
-
-// Read opens an exchange's content for a staff member, recording who read it and why. An empty reason is refused.
-// Content of an erased user is journal.ErrErased.
-func (s *Store) Read(ctx context.Context, who journal.Actor, id, reason string) (Content, error) {
-	panic("skeleton")
-}
-
-// Open tells which exchanges are running now (opened, not yet closed).
-func (s *Store) OpenCount(ctx context.Context) (int64, error) { panic("skeleton") }
-
-// Stats sums a window for the register and the Today page.
-type Stats struct {
-	Total, Allowed, Masked, Refused, Stopped, Broken, Truncated, Errors int64
-	Generated                                                           int64 // answers that carried generated text
-	Labelled                                                            int64 // of those, with label text or ui
-	InChecked, OutChecked, PrivacyChecked                               int64
-	Degraded                                                            int64 // with at least one Outage
-	Oldest, Newest                                                      time.Time
-}
-
-// Stats computes the sums for [from, to), optionally of one service.
-func (s *Store) Stats(ctx context.Context, service string, from, to time.Time) (Stats, error) {
-	panic("skeleton")
-}
-
-// Verify implements journal.Projection: rows and sealed content against closing events.
-func (s *Store) Verify(ctx context.Context, events []journal.Event) ([]journal.Damage, error) {
-	panic("skeleton")
-}
-
 // ProbeApplication marks the exchanges of hegui's own self-tests; Stats leaves them out.
 const ProbeApplication = "hegui-probe"
+
+// MaxRequest is how much of a request is kept, in bytes. A longer one is kept as a JSON string of its beginning, cut at a
+// rune and followed by CutMark; the commitment covers the whole.
+const (
+	MaxRequest = 64 << 10
+	CutMark    = " …[cut by hegui]"
+)
+
+// generated tells whether the user was shown text that a model made.
+func (r *Record) generated() bool {
+	switch r.Verdict {
+	case Allow, Mask, Guide, Stop:
+		return r.Output != "" && r.Operation != "embedding"
+	}
+	return false
+}
+
+// categories lists the risks found, for search: ' A1f A1h '.
+func (r *Record) categories() string {
+	out := " "
+	for _, f := range r.Findings {
+		if !strings.Contains(out, " "+f.Category+" ") {
+			out += f.Category + " "
+		}
+	}
+	return out
+}

@@ -2,13 +2,19 @@
 // rows they speak of, signed in checkpoints and exportable as C2SP tlog-tiles.
 //
 // The journal commits and never contains: an event holds identifiers, times, codes and keyed commitments. Content lives
-// in the Vault's sealed blobs under a key per subject; destroying the key erases the content and the tree still verifies.
+// in sealed blobs under a key per subject (Vault); destroying the key erases the content and the tree still verifies.
 package journal
 
 import (
 	"context"
 	"database/sql"
+	"embed"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -22,7 +28,7 @@ type Actor struct {
 	ID   string `json:"id"`   // staff id, user pseudonym, application id; never a name or a contact
 }
 
-// Event is one line of evidence. Body must hold no personal information and at most 8 KiB.
+// Event is one line of evidence. Body must hold no personal information and at most MaxBody bytes.
 type Event struct {
 	Log  string          `json:"log"`  // origin of the tree it stands in
 	Seq  int64           `json:"seq"`  // leaf index in that tree, from 0
@@ -31,8 +37,11 @@ type Event struct {
 	Who  Actor           `json:"who"`  //
 	Verb Verb            `json:"verb"` // one of Verbs
 	Ref  Ref             `json:"ref"`  // what it is about
-	Body json.RawMessage `json:"body"` // a JSON object, fields fixed by the verb
+	Body json.RawMessage `json:"body"` // a JSON object, fields fixed by the verb; {} when empty
 }
+
+// MaxBody is the largest body of an event, in bytes: evidence is short, content belongs in the vault.
+const MaxBody = 8 << 10
 
 // Ref names a row of some register: kind is the glossary's word (exchange, user, key, service, staff, text, …).
 type Ref struct {
@@ -41,17 +50,24 @@ type Ref struct {
 }
 
 // Insert is one row for a table, to be written together with the events of its Write. Inserts of one group commit into
-// the same table are joined into multi-row statements, which is what makes the gateway's record cheap. Into must be a
-// package-level *Table: the journal groups by its identity.
+// the same table are joined into multi-row statements, which is what makes the gateway's record cheap. Into must be one
+// *Table shared by all writers of that table: the journal groups by its identity.
 type Insert struct {
 	Into *Table
 	Args []any // one per column of Into, in its order
 }
 
-// Table names the target of Inserts.
+// SeqOf, as an argument of an Insert, stands for the sequence number of the Write's k-th event, which is known only when
+// the row is written.
+type SeqOf int
+
+// Table names the target of Inserts. It must not be copied after first use.
 type Table struct {
 	Name    string
 	Columns []string
+
+	once  sync.Once
+	texts [len(statementSizes)]string
 }
 
 // Write is what one caller wants made durable at once: its events, its rows, or neither.
@@ -70,121 +86,171 @@ type Receipt struct {
 	At    time.Time
 }
 
-// Options of Open. Zero values are good except Origin and Signer.
+// Options of Open. Zero values are good except Origin, Signer and Verifier.
 type Options struct {
 	Origin   string           // name of this node's tree, as the checkpoint's first line: hegui/<installation>/<node>
 	Signer   note.Signer      // signs checkpoints (Ed25519)
+	Verifier note.Verifier    // checks stored checkpoints; the public half of Signer
 	Now      func() time.Time // time.Now when nil
 	MaxBatch int              // writes in one transaction; 256 when 0
+	ReadOnly bool             // no writer: Commit and Checkpoint are refused, nothing is migrated
 }
 
 // Journal is one node's tree. All methods may be called from many goroutines; other processes may write to the same
-// tree (the CLI beside a running server), the head row in the database is the lock.
+// tree (the CLI beside a running server): the head row in the database is the lock.
 type Journal struct {
-	db *store.DB
-	// unexported state: writer goroutine, frontier
+	db         *store.DB
+	o          Options
+	writer     *writer
+	generation atomic.Uint64
+	stop       chan struct{}
+	done       sync.WaitGroup
+	closed     sync.Once
 }
 
+//go:embed sql/*.sql
+var sqlFiles embed.FS
+
+// ErrReadOnly is returned by the writing methods of a Journal opened with ReadOnly.
+var ErrReadOnly = errors.New("journal: opened for reading only")
+
+// ErrClosed is returned by Commit after Close.
+var ErrClosed = errors.New("journal: closed")
+
+// pollEvery is how often the generation of other processes' writes is looked up.
+const pollEvery = 250 * time.Millisecond
+
 // Open migrates the journal's tables, checks that the stored frontier agrees with the stored head and starts the writer.
-func Open(ctx context.Context, db *store.DB, o Options) (*Journal, error) { panic("skeleton") }
+func Open(ctx context.Context, db *store.DB, o Options) (*Journal, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.MaxBatch == 0 {
+		o.MaxBatch = 256
+	}
+	j := &Journal{db: db, o: o, stop: make(chan struct{})}
+	if o.ReadOnly {
+		return j, nil
+	}
+	if o.Origin == "" || o.Signer == nil {
+		return nil, errors.New("journal: Options.Origin and Options.Signer are required")
+	}
+	files, err := fs.Sub(sqlFiles, "sql")
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	if err := db.Migrate(ctx, "journal", files); err != nil {
+		return nil, err
+	}
+	if _, err := db.W.ExecContext(ctx, `INSERT INTO journal_head (log, size, generation) VALUES ($1, 0, 0) ON CONFLICT (log) DO NOTHING`, o.Origin); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	size, err := store.Row[int64](ctx, db.R, `SELECT size FROM journal_head WHERE log = $1`, o.Origin)
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	edge, err := loadEdge(ctx, db.R, o.Origin, size)
+	if err != nil {
+		return nil, fmt.Errorf("journal: the stored tree is not whole, run `hegui journal verify`: %w", err)
+	}
+	j.writer = newWriter(j, size, edge)
+	if err := j.poll(ctx); err != nil {
+		return nil, err
+	}
+	j.done.Add(2)
+	go func() { defer j.done.Done(); j.writer.run() }()
+	go func() { defer j.done.Done(); j.follow() }()
+	return j, nil
+}
 
 // Close stops the writer after everything queued is durable.
-func (j *Journal) Close() error { panic("skeleton") }
+func (j *Journal) Close() error {
+	if j.writer == nil {
+		return nil
+	}
+	j.closed.Do(func() {
+		close(j.stop)
+		j.writer.close()
+		j.done.Wait()
+		j.writer.closeStatements()
+	})
+	return nil
+}
 
 // Origin returns the name of this node's tree.
-func (j *Journal) Origin() string { panic("skeleton") }
+func (j *Journal) Origin() string { return j.o.Origin }
 
 // Commit makes w durable and returns when the transaction that holds it has been committed to disk. Writes of many
 // callers share one transaction (group commit). When ctx ends first, Commit returns its error and w may still become
 // durable. An error of w's own rows or Apply is returned to its caller alone.
-func (j *Journal) Commit(ctx context.Context, w Write) (Receipt, error) { panic("skeleton") }
-
-// Generation grows whenever any node has committed an event other than an exchange's; caches of registers (keys, users,
-// services) compare it to what they were filled at. It is refreshed by Commit at once and by polling every 250 ms, so a
-// decision taken anywhere is seen everywhere within one second.
-func (j *Journal) Generation() uint64 { panic("skeleton") }
-
-// Head is the state of one tree.
-type Head struct {
-	Log  string `db:"log" json:"log"`
-	Size int64  `db:"size" json:"size"`
-	Root string `db:"-" json:"root"` // base64, computed
+func (j *Journal) Commit(ctx context.Context, w Write) (Receipt, error) {
+	if j.writer == nil {
+		return Receipt{}, ErrReadOnly
+	}
+	for i := range w.Events {
+		if err := w.Events[i].check(); err != nil {
+			return Receipt{}, err
+		}
+	}
+	for _, in := range w.Inserts {
+		if len(in.Args) != len(in.Into.Columns) {
+			return Receipt{}, fmt.Errorf("journal: %d values for the %d columns of %s", len(in.Args), len(in.Into.Columns), in.Into.Name)
+		}
+	}
+	return j.writer.commit(ctx, w)
 }
 
-// Heads lists every node's tree.
-func (j *Journal) Heads(ctx context.Context) ([]Head, error) { panic("skeleton") }
+// Generation grows whenever any node has committed an event that changes a register others keep in memory (keys, users'
+// standing, services, texts; see Verb.Moves). Caches compare it to what they were filled at. It is refreshed by Commit at
+// once and by polling every 250 ms, so a decision taken anywhere is seen everywhere within one second.
+func (j *Journal) Generation() uint64 { return j.generation.Load() }
 
-// Filter selects events; zero fields do not restrict. Newest first unless Ascending.
-type Filter struct {
-	Log       string
-	Verbs     []Verb
-	Ref       Ref
-	From, To  time.Time // half open
-	Before    string    // event id, for paging
-	Ascending bool
-	Limit     int // 100 when 0, 1000 at most
+func (j *Journal) follow() {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-j.stop:
+			return
+		case <-tick.C:
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			_ = j.poll(ctx) // a database that is away is seen by the next Commit; caches keep what they have
+			cancel()
+		}
+	}
 }
 
-// Events returns the events that f selects.
-func (j *Journal) Events(ctx context.Context, f Filter) ([]Event, error) { panic("skeleton") }
-
-// Count returns how many events f selects, Limit not applied.
-func (j *Journal) Count(ctx context.Context, f Filter) (int64, error) { panic("skeleton") }
-
-// Proof shows that an event stands in a signed tree.
-type Proof struct {
-	Log        string   `json:"log"`
-	Seq        int64    `json:"seq"`
-	Leaf       string   `json:"leaf"`   // the exact bytes that were hashed (JSON)
-	Size       int64    `json:"size"`   // of the tree that the checkpoint signs
-	Hashes     []string `json:"hashes"` // base64, RFC 6962 audit path
-	Checkpoint string   `json:"checkpoint"`
+func (j *Journal) poll(ctx context.Context) error {
+	sum, err := store.Row[int64](ctx, j.db.R, `SELECT CAST(COALESCE(SUM(generation), 0) AS BIGINT) FROM journal_head`)
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	j.raise(uint64(sum))
+	return nil
 }
 
-// Prove returns the proof for one event, signing a fresh checkpoint if the newest does not cover it.
-func (j *Journal) Prove(ctx context.Context, log string, seq int64) (Proof, error) { panic("skeleton") }
-
-// Check verifies the proof with nothing but the public key.
-func (p Proof) Check(v note.Verifier) error { panic("skeleton") }
-
-// Consistency returns the proof that the tree of size old is a prefix of the tree of size new.
-func (j *Journal) Consistency(ctx context.Context, log string, old, new int64) ([]string, error) {
-	panic("skeleton")
+func (j *Journal) raise(to uint64) {
+	for {
+		now := j.generation.Load()
+		if to <= now || j.generation.CompareAndSwap(now, to) {
+			return
+		}
+	}
 }
 
-// Checkpoint signs the present tree, stores the note and returns it; an unchanged tree returns the stored note.
-func (j *Journal) Checkpoint(ctx context.Context) (string, error) { panic("skeleton") }
-
-// Export writes one tree as C2SP tlog-tiles (checkpoint, tile/<L>/…, tile/entries/…) into dir, which must be empty.
-func (j *Journal) Export(ctx context.Context, log, dir string, progress func(done, total int64)) error {
-	panic("skeleton")
-}
-
-// Damage is one place where what is stored is not what was committed.
-type Damage struct {
-	Table string `json:"table"`
-	Row   string `json:"row"` // primary key of the damaged row
-	What  string `json:"what"`
-}
-
-// Report is what Verify found. Sound is true only when everything was read and nothing is damaged.
-type Report struct {
-	Sound      bool     `json:"sound"`
-	Heads      []Head   `json:"heads"`
-	Events     int64    `json:"events"`
-	Blobs      int64    `json:"blobs"`
-	Damaged    []Damage `json:"damaged"` // the first 100
-	DamagedAll int64    `json:"damaged_total"`
-}
-
-// Projection re-checks the rows that a register derived from its events: given an event and its body, it returns the
-// damage it sees. Registers hand theirs to Verify through cmd/hegui.
-type Projection interface {
-	// Verify is called once per batch of events in ascending order.
-	Verify(ctx context.Context, events []Event) ([]Damage, error)
-}
-
-// Verify re-reads every leaf, index column, tree hash, checkpoint and sealed blob and recomputes them.
-func (j *Journal) Verify(ctx context.Context, projections []Projection, progress func(done, total int64)) (Report, error) {
-	panic("skeleton")
+// check refuses an event that must not enter the journal.
+func (e *Event) check() error {
+	if _, ok := e.Verb.Doc(); !ok {
+		return fmt.Errorf("journal: verb %q is not in the table of verbs", e.Verb)
+	}
+	if len(e.Body) == 0 {
+		e.Body = json.RawMessage(`{}`)
+	}
+	if len(e.Body) > MaxBody {
+		return fmt.Errorf("journal: %s: body of %d bytes, at most %d are allowed", e.Verb, len(e.Body), MaxBody)
+	}
+	if e.Body[0] != '{' || !json.Valid(e.Body) {
+		return fmt.Errorf("journal: %s: body is not a JSON object", e.Verb)
+	}
+	return nil
 }

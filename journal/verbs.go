@@ -1,41 +1,99 @@
 package journal
 
+import "strings"
+
 // Verb says what happened. A verb not listed in Verbs is refused by Commit.
 type Verb string
 
+// What can happen. Doc of each verb, for readers of an exported journal, is in Verbs.
 const (
-	// ExchangeOpened: a request was admitted and is about to be sent upstream; durable before the first byte of the answer leaves.
-	ExchangeOpened Verb = "exchange.opened"
-	// ExchangeClosed: the final record of an exchange; durable before its last byte leaves. Body is exchange.Record.
-	ExchangeClosed Verb = "exchange.closed"
-	// ExchangeRefused: a request was turned away before any model saw it (key, agreement, standing, limits, input content).
+	ExchangeOpened  Verb = "exchange.opened"
+	ExchangeClosed  Verb = "exchange.closed"
 	ExchangeRefused Verb = "exchange.refused"
-	// ContentRead: a staff member read stored content unmasked, with the reason given.
-	ContentRead Verb = "content.read"
+	ContentRead     Verb = "content.read"
+	ContentPurged   Verb = "content.purged"
 
-	ServiceInForce Verb = "service.in_force" // a version of a service's declaration took effect; body has its hash
-	ModelInForce   Verb = "model.in_force"   // a model's dossier (vendor, region, filing number) took effect
-	TextInForce    Verb = "text.in_force"    // a version of an agreement or disclosure text took effect
-	LexiconInForce Verb = "lexicon.in_force" // a compiled lexicon took effect on a node; body has counts per risk and hash
+	ServiceInForce Verb = "service.in_force"
+	ModelInForce   Verb = "model.in_force"
+	TextInForce    Verb = "text.in_force"
+	LexiconInForce Verb = "lexicon.in_force"
 	KeyIssued      Verb = "key.issued"
 	KeyRevoked     Verb = "key.revoked"
 
-	UserSeen      Verb = "user.seen"      // first exchange or visit of a pseudonym
-	UserAccepted  Verb = "user.accepted"  // a user accepted a version of the agreement
-	UserSuspended Verb = "user.suspended" // by a decision, with reason and term
-	UserLifted    Verb = "user.lifted"    // a suspension ended early, with reason
-	UserErased    Verb = "user.erased"    // the subject's key was destroyed
+	UserSeen      Verb = "user.seen"
+	UserAccepted  Verb = "user.accepted"
+	UserSuspended Verb = "user.suspended"
+	UserLifted    Verb = "user.lifted"
+	UserErased    Verb = "user.erased"
 
 	StaffAdded    Verb = "staff.added"
 	StaffChanged  Verb = "staff.changed"
-	StaffLinked   Verb = "staff.linked" // a one-time log-in link was issued
+	StaffLinked   Verb = "staff.linked"
 	StaffLoggedIn Verb = "staff.logged_in"
 	StaffFailed   Verb = "staff.login_failed"
 
-	ProbeRan        Verb = "probe.ran"           // a self-test of a guard (labeller, recorder, moderator) with its result
-	GuardDegraded   Verb = "guard.degraded"      // a guard could not work; body says which, since when, and by which declared rule traffic went on or stopped
-	UpstreamChanged Verb = "upstream.changed"    // a breaker opened or closed
-	FindingsTaken   Verb = "obligation.findings" // a snapshot of all duties' statuses
+	ProbeRan        Verb = "probe.ran"
+	GuardDegraded   Verb = "guard.degraded"
+	UpstreamChanged Verb = "upstream.changed"
+	FindingsTaken   Verb = "obligation.findings"
 	ServerStarted   Verb = "server.started"
 	ServerStopped   Verb = "server.stopped"
 )
+
+// VerbDoc explains one verb.
+type VerbDoc struct {
+	Verb  Verb
+	Moves bool // changes a register that others keep in memory: raises Generation
+	Doc   string
+}
+
+// Verbs is the whole table.
+func Verbs() []VerbDoc {
+	return []VerbDoc{
+		{ExchangeOpened, false, "A request was admitted and is about to be sent upstream; durable before the first byte of the answer leaves. Body: exchange.Intent."},
+		{ExchangeClosed, false, "The final record of an exchange; durable before its last byte leaves. Body: exchange.Record."},
+		{ExchangeRefused, false, "A request was turned away before any model saw it. Body: exchange.Record."},
+		{ContentRead, false, "A staff member opened stored content. Body: the reason given."},
+		{ContentPurged, false, "Sealed content past its retention was deleted. Body: service, time limit, count."},
+		{ServiceInForce, true, "A version of a service's declaration took effect. Body: its hash."},
+		{ModelInForce, true, "A version of a model's dossier (vendor, region, filing number) took effect. Body: its hash."},
+		{TextInForce, true, "A version of an agreement took effect. Body: service, number, hash, effective date."},
+		{LexiconInForce, true, "A compiled lexicon took effect on a node. Body: hash, entries, counts per risk."},
+		{KeyIssued, true, "A key was issued to an application. Body: service, application, expiry; never the secret."},
+		{KeyRevoked, true, "A key was revoked. Body: reason."},
+		{UserSeen, false, "A pseudonym was seen for the first time. Body: service."},
+		{UserAccepted, true, "A user accepted a version of the agreement. Body: text id, channel, commitment to the address."},
+		{UserSuspended, true, "A user was suspended by a decision. Body: decision, reason, until."},
+		{UserLifted, true, "A suspension ended by a decision. Body: decision, reason."},
+		{UserErased, true, "A user's key was destroyed: everything sealed under it is gone. Body: reason."},
+		{StaffAdded, false, "A staff member was added. Body: role."},
+		{StaffChanged, true, "A staff member was disabled, enabled or set a password. Body: what."},
+		{StaffLinked, false, "A one-time log-in link was issued to a staff member."},
+		{StaffLoggedIn, false, "A staff member logged in. Body: way (password, link)."},
+		{StaffFailed, false, "A log-in failed. Body: why; no login name."},
+		{ProbeRan, false, "A self-test of a service's guards ran. Body: service and results per guard."},
+		{GuardDegraded, false, "A guard could not work. Body: guard, service, the declared rule that was followed (closed or open), error."},
+		{UpstreamChanged, false, "An endpoint's circuit breaker opened or closed. Body: endpoint, state, reason."},
+		{FindingsTaken, false, "The status of every duty was computed. Body: status per duty."},
+		{ServerStarted, false, "A hegui process began to serve. Body: version, role, hashes of what is in force."},
+		{ServerStopped, false, "A hegui process stopped in order. Body: reason."},
+	}
+}
+
+// verbTable is Verbs by name, read-only.
+var verbTable = func() map[Verb]VerbDoc {
+	table := map[Verb]VerbDoc{}
+	for _, d := range Verbs() {
+		table[d.Verb] = d
+	}
+	return table
+}()
+
+// Doc returns what v means and whether it is in the table.
+func (v Verb) Doc() (VerbDoc, bool) {
+	d, ok := verbTable[v]
+	return d, ok
+}
+
+// Traffic tells whether v is an exchange's; those are too many to be indexed by what they are about.
+func (v Verb) Traffic() bool { return strings.HasPrefix(string(v), "exchange.") }

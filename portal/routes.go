@@ -1,21 +1,22 @@
-// Package portal is the public site: what the service is, its agreement, and later complaints and requests (Art 10, 11, 15).
 package portal
 
-import (
-	"log/slog"
-	"net/http"
-
-	"github.com/hegui/hegui/service"
-	"github.com/hegui/hegui/users"
-)
-
-// Options of New; all required.
-type Options struct {
-	Services *service.Register
-	Users    *users.Register
-	Log      *slog.Logger
+// route is one line of the portal's table of contents. Everybody may ask for everything here; what must not be public does
+// not belong on the portal.
+type route struct {
+	method, path string
+	serve        func(*portal, *visit) error
 }
 
-// New returns the portal's handler. Paths: / (services), /services/{id} (About this service), /services/{id}/agreement,
-// /accept?t=ticket (GET shows the text, POST accepts), /healthz.
-func New(o Options) (http.Handler, error) { panic("skeleton") }
+// routes is the whole portal.
+var routes = []route{
+	{"GET", "/{$}", (*portal).index},
+	{"GET", "/services/{id}", (*portal).about},
+	{"GET", "/services/{id}/agreement", (*portal).agreement},
+	{"GET", "/accept", (*portal).acceptPage},
+	{"POST", "/accept", (*portal).accept},
+	{"GET", "/healthz", (*portal).healthz},
+
+	{"GET", "/api/v1/services", (*portal).apiServices},
+	{"GET", "/api/v1/services/{id}", (*portal).apiService},
+	{"POST", "/api/v1/accept", (*portal).apiAccept},
+}

@@ -4,11 +4,8 @@
 package service
 
 import (
-	"context"
 	"time"
 
-	"github.com/hegui/hegui/internal/store"
-	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/label"
 	"github.com/hegui/hegui/upstream"
 )
@@ -17,7 +14,7 @@ import (
 type Provider struct {
 	NameZH  string `yaml:"name_zh" json:"name_zh"`
 	NameEN  string `yaml:"name_en" json:"name_en"`
-	USCC    string `yaml:"uscc" json:"uscc"`       // unified social credit code, 18 characters; empty: labels carry SampleProducer only in demo
+	USCC    string `yaml:"uscc" json:"uscc"`       // unified social credit code, 18 characters; it and Code may not both be empty
 	Code    string `yaml:"code" json:"code"`       // 27-character provider code; composed from USCC when empty
 	Contact string `yaml:"contact" json:"contact"` // shown on the portal
 	Sample  bool   `yaml:"-" json:"sample"`        // demo installation; every page says so
@@ -120,55 +117,19 @@ type Key struct {
 	ID          string    `json:"id"`
 	Service     string    `json:"service"`
 	Application string    `json:"application"`
-	Hint        string    `json:"hint"` // first 7 and last 4 characters
+	Hint        string    `json:"hint"` // first 7 and last 4 characters of the secret
 	Created     time.Time `json:"created"`
 	Expires     time.Time `json:"expires"` // zero: never
 	Revoked     time.Time `json:"revoked"`
 	Contract    string    `json:"contract"` // id of a signed contract; stands in for the agreement of the application itself (G9-01)
 }
 
-// Declaration is what the configuration file says.
+// Declaration is what the configuration file says. It is the whole truth: a service or model that is not in it any more
+// goes out of force.
 type Declaration struct {
-	Provider Provider
-	Services []Service
-	Models   []Model
-	Texts    []Text
-}
-
-// Register is the open register. Reads are served from memory and follow the journal's Generation.
-type Register struct{}
-
-// Open migrates the tables.
-func Open(ctx context.Context, db *store.DB, j *journal.Journal) (*Register, error) {
-	panic("skeleton")
-}
-
-// Declare puts a declaration in force: what changed becomes a new version with an event, what did not stays as it is.
-// Nothing is written when any part is invalid; the error names service, field, value and mend.
-func (r *Register) Declare(ctx context.Context, who journal.Actor, d Declaration) error {
-	panic("skeleton")
-}
-
-func (r *Register) Provider() Provider                { panic("skeleton") }
-func (r *Register) Services() []Service               { panic("skeleton") }
-func (r *Register) Service(id string) (Service, bool) { panic("skeleton") }
-func (r *Register) Model(id string) (Model, bool)     { panic("skeleton") }
-func (r *Register) Models() []Model                   { panic("skeleton") }
-
-// Text returns a version by id; Texts lists a service's versions, newest first.
-func (r *Register) Text(ctx context.Context, id string) (Text, error)         { panic("skeleton") }
-func (r *Register) Texts(ctx context.Context, service string) ([]Text, error) { panic("skeleton") }
-
-// IssueKey creates a key and returns its secret (hg-…, 43 characters of base62 after the prefix), which is not kept.
-func (r *Register) IssueKey(ctx context.Context, who journal.Actor, k Key) (Key, string, error) {
-	panic("skeleton")
-}
-func (r *Register) RevokeKey(ctx context.Context, who journal.Actor, id, reason string) error {
-	panic("skeleton")
-}
-func (r *Register) Keys(ctx context.Context) ([]Key, error) { panic("skeleton") }
-
-// Authenticate finds the key of a secret, from memory. ErrUnknownKey, ErrExpiredKey and ErrRevokedKey say why not.
-func (r *Register) Authenticate(ctx context.Context, secret string, now time.Time) (Key, error) {
-	panic("skeleton")
+	Provider  Provider
+	Services  []Service // Agreement may hold the id or the number of one of Texts, or of a text put in force earlier
+	Models    []Model
+	Texts     []Text   // id may be empty, it is computed; Effective zero means from now on
+	Endpoints []string // names of the upstreams; targets must name one. Nil: not checked here
 }

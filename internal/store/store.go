@@ -9,12 +9,22 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"io/fs"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+	_ "modernc.org/sqlite"             // driver "sqlite"
 )
 
 // Engine names the database behind a DB. Only this package and tests may branch on it.
 type Engine string
 
+// The engines that the contract suite runs on.
 const (
 	SQLite   Engine = "sqlite"
 	Postgres Engine = "postgres"
@@ -22,6 +32,9 @@ const (
 
 // ErrNotFound is returned by Row when no row answers the query.
 var ErrNotFound = errors.New("store: not found")
+
+// busyTimeout is how long a statement waits for another process's write lock on SQLite before it fails as busy.
+const busyTimeout = 5 * time.Second
 
 // DB is an open database. Reads go to R, which many goroutines may use at once; writes go through Tx, which on SQLite
 // holds the only write connection (BEGIN IMMEDIATE) and on PostgreSQL any connection of the pool.
@@ -34,40 +47,124 @@ type DB struct {
 // Open opens the database named by dsn: "sqlite:/path/file.db" or "postgres://user@host:port/name?…".
 // SQLite is opened in WAL mode with synchronous=FULL, foreign keys, secure_delete and a busy timeout on every connection.
 // The PostgreSQL database must compare text by bytes (C or C.UTF-8 collation); Open refuses another.
-func Open(ctx context.Context, dsn string) (*DB, error) { panic("skeleton") }
+func Open(ctx context.Context, dsn string) (*DB, error) {
+	switch {
+	case strings.HasPrefix(dsn, "sqlite:"):
+		return openSQLite(ctx, strings.TrimPrefix(dsn, "sqlite:"))
+	case strings.HasPrefix(dsn, "postgres://"), strings.HasPrefix(dsn, "postgresql://"):
+		return openPostgres(ctx, dsn)
+	}
+	scheme, _, _ := strings.Cut(dsn, ":")
+	return nil, fmt.Errorf("store: database %q: unknown kind; write sqlite:/path/hegui.db or postgres://user@host:5432/name", scheme+":…")
+}
+
+func openSQLite(ctx context.Context, path string) (*DB, error) {
+	if path == "" {
+		return nil, errors.New("store: database sqlite: has no path; write sqlite:/path/hegui.db")
+	}
+	// The file and its -wal and -shm siblings hold sealed content and pseudonyms: the owner's alone from the start.
+	f, err := os.OpenFile(filepath.Clean(path), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("store: database file: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("store: database file: %w", err)
+	}
+	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
+		"journal_mode(WAL)",
+		"synchronous(FULL)",
+		"foreign_keys(ON)",
+		"secure_delete(ON)",
+		"wal_autocheckpoint(4000)",
+	}}
+	name := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
+	w, err := sql.Open("sqlite", name)
+	if err != nil {
+		return nil, fmt.Errorf("store: open %s: %w", path, err)
+	}
+	w.SetMaxOpenConns(1)
+	w.SetMaxIdleConns(1)
+	if err := w.PingContext(ctx); err != nil {
+		_ = w.Close()
+		return nil, fmt.Errorf("store: open %s: %w", path, err)
+	}
+	r, err := sql.Open("sqlite", strings.Replace(name, "_txlock=immediate", "_txlock=deferred", 1)+"&_pragma=query_only(ON)")
+	if err != nil {
+		_ = w.Close()
+		return nil, fmt.Errorf("store: open %s for reading: %w", path, err)
+	}
+	n := max(4, runtime.GOMAXPROCS(0))
+	r.SetMaxOpenConns(n)
+	r.SetMaxIdleConns(n)
+	return &DB{Engine: SQLite, W: w, R: r}, nil
+}
+
+func openPostgres(ctx context.Context, dsn string) (*DB, error) {
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("store: open postgres: %w", err)
+	}
+	n := max(8, 4*runtime.GOMAXPROCS(0))
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	var collation string
+	err = db.QueryRowContext(ctx, `SELECT datcollate FROM pg_database WHERE datname = current_database()`).Scan(&collation)
+	if err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("store: open postgres: %w", err)
+	}
+	switch strings.ToUpper(strings.ReplaceAll(collation, "-", "")) {
+	case "C", "POSIX", "C.UTF8":
+	default:
+		_ = db.Close()
+		return nil, fmt.Errorf("store: this PostgreSQL database compares text by %q; hegui needs byte order: create it with LC_COLLATE 'C.UTF-8' (CREATE DATABASE … TEMPLATE template0 LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8')", collation)
+	}
+	return &DB{Engine: Postgres, W: db, R: db}, nil
+}
 
 // Close waits for running statements and closes both pools; on SQLite it truncates the write-ahead log first.
-func (db *DB) Close() error { panic("skeleton") }
+func (db *DB) Close() error {
+	if db.Engine == Postgres {
+		return db.W.Close()
+	}
+	readErr := db.R.Close()
+	truncateErr := db.Truncate(context.Background())
+	if IsBusy(truncateErr) { // another process still reads the log; it will truncate when it leaves
+		truncateErr = nil
+	}
+	return errors.Join(readErr, truncateErr, db.W.Close())
+}
 
-// Migrate brings the tables of one package up to date. Each package embeds its own numbered SQL files (NNN_name.sql) and
-// keeps its own version table, so packages never share a numbering. Safe to call from several processes at once.
-func (db *DB) Migrate(ctx context.Context, pkg string, files fs.FS) error { panic("skeleton") }
+// Truncate moves the write-ahead log into the database file and empties it, so that what secure_delete has overwritten
+// is in neither. A no-op on PostgreSQL, where vacuum and the archive policy of the server decide.
+func (db *DB) Truncate(ctx context.Context) error {
+	if db.Engine != SQLite {
+		return nil
+	}
+	var busy, log, moved int
+	if err := db.W.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &log, &moved); err != nil {
+		return fmt.Errorf("store: truncate write-ahead log: %w", err)
+	}
+	if busy != 0 {
+		return fmt.Errorf("store: truncate write-ahead log: %w", errBusy)
+	}
+	return nil
+}
 
 // Tx runs fn in one write transaction: committed when fn returns nil, else rolled back and the error returned unchanged.
-func (db *DB) Tx(ctx context.Context, fn func(*sql.Tx) error) error { panic("skeleton") }
-
-// Querier is what *sql.DB, *sql.Conn and *sql.Tx have in common.
-type Querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+func (db *DB) Tx(ctx context.Context, fn func(*sql.Tx) error) error {
+	tx, err := db.W.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("store: begin: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit this does nothing
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("store: commit: %w", err)
+	}
+	return nil
 }
-
-// Rows runs query and maps each row onto a T, by column name to the field tagged `db:"column"` (embedded structs are
-// walked). A column without a field and a field without a column are both errors: a mapping is never silently partial.
-func Rows[T any](ctx context.Context, q Querier, query string, args ...any) ([]T, error) {
-	panic("skeleton")
-}
-
-// Row is Rows for exactly one row; none is ErrNotFound, more than one an error.
-func Row[T any](ctx context.Context, q Querier, query string, args ...any) (T, error) {
-	panic("skeleton")
-}
-
-// IsUnique tells whether err is a violated primary key or unique constraint, on either engine.
-func IsUnique(err error) bool { panic("skeleton") }
-
-// IsBusy tells whether err says that the database is locked, full or unreachable, so that the caller may answer 503.
-func IsBusy(err error) bool { panic("skeleton") }
-
-// NewID returns a fresh ULID (26 characters, sortable by time, monotonic within a process).
-func NewID() string { panic("skeleton") }

@@ -1,0 +1,56 @@
+package console
+
+import (
+	"html/template"
+	"slices"
+	"strings"
+
+	"github.com/hegui/hegui/internal/web"
+	"github.com/hegui/hegui/measures"
+	"github.com/hegui/hegui/obligation"
+	"github.com/hegui/hegui/operator"
+)
+
+// funcs are the functions that the console's templates have beyond those of internal/web.
+func (c *console) funcs() template.FuncMap {
+	risks := map[string]measures.Risk{}
+	for _, r := range measures.Risks() {
+		risks[r.ID] = r
+	}
+	return template.FuncMap{
+		"serviceName":  c.serviceName,
+		"modelName":    c.modelName,
+		"categoriesOf": categories,
+		"riskWord": func(id string, l web.Lang) string {
+			if r, ok := risks[id]; ok {
+				return l.Pick(r.ZH, r.EN)
+			}
+			return c.site.Catalogue().Word(l, "kind", id)
+		},
+		"current":      current,
+		"statusmeter":  statusMeter,
+		"capabilities": func() []operator.Capability { return operator.Capabilities[:] },
+		"holds":        func(r operator.Role, can operator.Capability) bool { return slices.Contains(r.Can, can) },
+	}
+}
+
+// current tells whether path lies under an entry of the navigation.
+func current(path, entry string) bool {
+	return path == entry || (entry != "/" && strings.HasPrefix(path, entry+"/"))
+}
+
+var statusClass = map[obligation.Status]string{obligation.Breach: "c-bad", obligation.Short: "c-warn", obligation.Unknown: "c-mute",
+	obligation.Notice: "c-notice", obligation.NotYet: "c-later", obligation.Met: "c-good", obligation.NotApplicable: "c-none"}
+
+// statusMeter draws how many duties have which status.
+func statusMeter(counts []statusCount) (template.HTML, error) {
+	var pairs []any
+	var label []string
+	for i := len(counts) - 1; i >= 0; i-- {
+		pairs = append(pairs, statusClass[counts[i].Status], counts[i].N)
+	}
+	for _, n := range counts {
+		label = append(label, string(n.Status))
+	}
+	return web.Meter(strings.Join(label, ", "), pairs...)
+}
