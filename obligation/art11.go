@@ -75,26 +75,16 @@ func checkPrivacy(ctx context.Context, ev Evidence) (Finding, error) {
 			j.sayf(Notice, "服务 %s 在掩盖环节无法工作时放行。", "Service %s lets traffic pass when masking cannot work.", s.ID)
 		}
 	}
-	sample, err := ev.windowSample(ctx)
+	stats, err := ev.windowStats(ctx)
 	if err != nil {
 		return Finding{}, err
 	}
-	looked, missed := 0, 0
-	for _, r := range sample {
-		if !generated(r) {
-			continue
-		}
-		looked++
-		if r.Checked.Privacy < 0 {
-			missed++
-			j.ref("exchange:" + r.ID)
-		}
-	}
+	missed := stats.Asked - stats.PrivacyChecked
 	j.ref(ev.windowRef())
-	j.fact("looked_at", looked)
+	j.fact("looked_at", stats.Asked)
 	j.fact("unchecked", missed)
 	if missed > 0 {
-		j.sayf(Breach, "查看的 %d 次交互中有 %d 次未查找个人信息。", "Of %d exchanges looked at, %d were not searched for personal information.", looked, missed)
+		j.sayf(Breach, "近 24 小时的 %d 次交互中有 %d 次未查找个人信息。", "Of %d exchanges in the last 24 h, %d were not searched for personal information.", stats.Asked, missed)
 	}
 	if err := j.leaks(ctx, ev); err != nil {
 		return Finding{}, err

@@ -80,6 +80,7 @@ func checkLibrary(ctx context.Context, ev Evidence) (Finding, error) {
 	l := ev.Lexicon
 	if l.Hash == "" {
 		j.say(Breach, "没有生效的词库。", "No lexicon is in force.")
+		j.mend("启动服务，内置词库会随之生效。", "Start the server; the built-in lexicon takes effect with it.")
 		return j.finding()
 	}
 	total, empty, small := 0, []string{}, []string{}
@@ -159,6 +160,7 @@ func checkNumbersShown(ctx context.Context, ev Evidence) (Finding, error) {
 	}
 	if len(absent) > 0 {
 		j.say(Breach, "公示页没有显示："+strings.Join(absent, "、")+"。", "The public page does not show "+strings.Join(absent, ", ")+".")
+		j.mend("确认公示站点运行的是现行声明。", "Make sure that the portal runs on the declaration in force.")
 	}
 	if j.status == Met {
 		j.sayf(Met, "从外部取得的公示页显示了 %d 条路由的模型名称与编号。", "The public page, fetched from outside, shows name and number for %d routes.", shown)
