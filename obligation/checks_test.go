@@ -88,7 +88,9 @@ func TestChecks(t *testing.T) {
 
 		{"T7-09", "filed", good, Notice, "All 1 models have a number"},
 		{"T7-09", "not filed", declared(func(d *service.Declaration) { d.Models[0].FilingNo, d.Models[0].FilingURL = "", "" }), Breach, "demo/small"},
-		{"T7-09", "sample model", declared(func(d *service.Declaration) { d.Models[0].Sample, d.Models[0].FilingNo, d.Models[0].FilingURL = true, "", "" }), NotApplicable, "sample model"},
+		{"T7-09", "sample model", declared(func(d *service.Declaration) {
+			d.Models[0].Sample, d.Models[0].FilingNo, d.Models[0].FilingURL = true, "", ""
+		}), NotApplicable, "sample model"},
 		{"SC-02", "dossiers complete", good, Short, "All 1 routes"},
 
 		{"D10-01", "page complete", good, Notice, "all six parts"},
