@@ -159,8 +159,8 @@ func (j *judgement) covers(l LexiconFacts) {
 	if len(empty) > 0 {
 		list := strings.Join(empty, "、")
 		j.say(Breach, "词库没有覆盖 "+list+"。", "The lexicon has no entry for "+strings.Join(empty, ", ")+".")
-		j.mend("hegui 不附带敏感词表；内置词库只作起步。请另行用覆盖全部风险的服务检测，直到可以导入自己的词库。",
-			"hegui ships no list of sensitive terms; the built-in lexicon is a start only. Check with a service that covers all risks until you can import your own.")
+		j.mend("hegui 不附带敏感词表，内置词库只作起步；请在 hegui.yaml 的 lexicons 中加入自己的词库。",
+			"hegui ships no list of sensitive terms and the built-in lexicon is a start only; name your own lists under lexicons in hegui.yaml.")
 	}
 }
 

@@ -117,7 +117,7 @@ func checkLibrary(ctx context.Context, ev Evidence) (Finding, error) {
 	if j.status == Met {
 		j.sayf(Met, "共 %d 条，覆盖 17 种风险。", "%d entries cover all 17 risks.", total)
 	}
-	j.mend("hegui 不附带敏感词表，本版本的词库只作起步；请自行准备词库，待可导入后导入。", "hegui ships no list of sensitive terms and this version's lexicon is a start only; prepare your own library, to be imported when that is possible.")
+	j.mend("hegui 不附带敏感词表，内置词库只作起步；请在 hegui.yaml 的 lexicons 中加入自己的词库并每周更新。", "hegui ships no list of sensitive terms and the built-in lexicon is a start only; name your own lists under lexicons in hegui.yaml and refresh them weekly.")
 	return j.finding()
 }
 
