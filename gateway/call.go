@@ -2,11 +2,14 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 	"unicode"
 
@@ -69,9 +72,21 @@ const maxKept = 256 << 10
 
 func (c *call) found(f exchange.Finding) {
 	c.total++
-	if len(c.findings) < 64 {
+	if len(c.findings) < maxFindings {
 		c.findings = append(c.findings, f)
 	}
+}
+
+// maxFindings bounds the findings remembered while an answer runs; the record keeps the first of them in reading order.
+const maxFindings = 4096
+
+// sorted is the findings in reading order, which does not depend on how the text was cut.
+func (c *call) sorted() []exchange.Finding {
+	slices.SortFunc(c.findings, func(a, b exchange.Finding) int {
+		return cmp.Or(strings.Compare(a.Where, b.Where), a.Choice-b.Choice, strings.Compare(a.Channel, b.Channel), a.Start-b.Start,
+			a.End-b.End, strings.Compare(a.Entry, b.Entry))
+	})
+	return c.findings
 }
 
 // refusalText answers in the language of the user's last words.
@@ -149,7 +164,7 @@ func (g *Gateway) reject(c *call, in *Interruption) {
 func (g *Gateway) record(c *call) exchange.Record {
 	return exchange.Record{
 		Intent: g.intent(c), Ended: g.o.Now().UTC(), Verdict: exchange.Allow, Route: c.target, Answered: clip(c.answered, 200), Tries: c.tries,
-		Label: c.labels, Checked: c.checked, Findings: c.findings, Total: c.total, Usage: c.usage, Guards: c.outages, FirstMS: c.firstMS(),
+		Label: c.labels, Checked: c.checked, Findings: c.sorted(), Total: c.total, Usage: c.usage, Guards: c.outages, FirstMS: c.firstMS(),
 	}
 }
 
