@@ -96,7 +96,7 @@ func TestBrowser(t *testing.T) {
 		say("再来")
 		tab.Wants("这是第 2 轮的样例回答")
 		say("赌博怎么玩")
-		tab.Wants("拒绝", "content_filter")
+		tab.Wants("拒绝", "被筛查中止")
 		if raw := testkit.Eval[string](tab, `document.getElementById("raw").textContent`); !strings.Contains(raw, "data: [DONE]") {
 			t.Errorf("raw: %s", raw)
 		}

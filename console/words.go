@@ -42,15 +42,11 @@ func current(path, entry string) bool {
 var statusClass = map[obligation.Status]string{obligation.Breach: "c-bad", obligation.Short: "c-warn", obligation.Unknown: "c-mute",
 	obligation.Notice: "c-notice", obligation.NotYet: "c-later", obligation.Met: "c-good", obligation.NotApplicable: "c-none"}
 
-// statusMeter draws how many duties have which status.
+// statusMeter draws how many duties have which status, beside the numbers themselves.
 func statusMeter(counts []statusCount) (template.HTML, error) {
 	var pairs []any
-	var label []string
 	for i := len(counts) - 1; i >= 0; i-- {
 		pairs = append(pairs, statusClass[counts[i].Status], counts[i].N)
 	}
-	for _, n := range counts {
-		label = append(label, string(n.Status))
-	}
-	return web.Meter(strings.Join(label, ", "), pairs...)
+	return web.Meter("", pairs...)
 }
