@@ -37,7 +37,8 @@ func (t inproc) RoundTrip(req *http.Request) (*http.Response, error) {
 				return
 			}
 			w.WriteHeader(http.StatusOK)
-			_ = pw.Close()
+			// Nil is io.EOF; a handler that stopped because its client left has not ended its answer.
+			_ = pw.CloseWithError(ctx.Err())
 		}()
 		t.h.ServeHTTP(w, in)
 	}()

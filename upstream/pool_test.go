@@ -25,6 +25,12 @@ func newPool(t *testing.T, onChange func(string, bool, string), endpoints ...End
 	return p
 }
 
+func benchServer(b *testing.B, h http.HandlerFunc) string {
+	s := httptest.NewServer(h)
+	b.Cleanup(s.Close)
+	return s.URL
+}
+
 func server(t *testing.T, h http.HandlerFunc) string {
 	t.Helper()
 	s := httptest.NewServer(h)

@@ -88,7 +88,7 @@ func plausible(name string, schema map[string]any, question string, depth int) a
 	}
 	if list, ok := schema["enum"].([]any); ok && len(list) > 0 {
 		for _, v := range list {
-			if s, ok := v.(string); ok && strings.Contains(question, s) {
+			if s, ok := v.(string); ok && len(s) > 1 && strings.Contains(question, s) { // a single letter is in every question
 				return v
 			}
 		}

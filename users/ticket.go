@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +19,7 @@ const ticketPrefix = "ht1"
 // a day). Whoever holds the token can accept for the user and do nothing else.
 func (r *Register) Ticket(subject, text string, now time.Time) string {
 	payload := subject + "~" + text + "~" + strconv.FormatInt(now.Add(TicketLife).Unix(), 36)
-	enc := base64.RawURLEncoding
+	enc := ticketEncoding()
 	return ticketPrefix + "." + enc.EncodeToString([]byte(payload)) + "." + enc.EncodeToString(r.sign(payload))
 }
 
@@ -28,8 +29,8 @@ func (r *Register) Redeem(token string, now time.Time) (subject, text string, er
 	if len(parts) != 3 || parts[0] != ticketPrefix || len(token) > 1024 {
 		return "", "", ErrTicket
 	}
-	payload, err1 := base64.RawURLEncoding.DecodeString(parts[1])
-	mac, err2 := base64.RawURLEncoding.DecodeString(parts[2])
+	payload, err1 := ticketEncoding().DecodeString(parts[1])
+	mac, err2 := ticketEncoding().DecodeString(parts[2])
 	if err1 != nil || err2 != nil || !hmac.Equal(mac, r.sign(string(payload))) {
 		return "", "", ErrTicket
 	}
@@ -53,3 +54,14 @@ func (r *Register) sign(payload string) []byte {
 	m.Write([]byte(payload))
 	return m.Sum(nil)
 }
+
+// commitment stands in an event for a client address: it can be checked against the address while that is kept, and
+// tells nothing without the installation's secret.
+func (r *Register) commitment(event, address string) string {
+	m := hmac.New(sha256.New, r.ticket)
+	m.Write([]byte("hegui client address\x00" + event + "\x00" + address))
+	return hex.EncodeToString(m.Sum(nil))
+}
+
+// ticketEncoding is strict, so that each token has one spelling.
+func ticketEncoding() *base64.Encoding { return base64.RawURLEncoding.Strict() }

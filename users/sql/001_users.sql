@@ -14,7 +14,7 @@ CREATE TABLE users (
     revision           BIGINT NOT NULL, -- 0 until the row first changes, then a number no other change has
     UNIQUE (service, name)
 );
-CREATE INDEX users_revision ON users (revision) WHERE revision > 0;
+CREATE INDEX users_changed ON users (revision) WHERE revision > 0;
 CREATE INDEX users_service ON users (service, subject);
 
 -- One row that every change of a user takes its number from. Its lock makes numbers become visible in their order, so

@@ -1,0 +1,383 @@
+package main
+
+import "time"
+
+// The comments on the fields below are the documentation: "hegui init" prints them into the file it writes, and
+// a test fails on a field without one. Each says what the field does, its unit, and its default when that is not plain
+// from the value shown.
+
+// Config is the whole configuration, one YAML file. Unknown keys, wrong types and keys given twice are errors.
+type Config struct {
+	// The legal person that offers the services of this installation (Measures Art 9, 22).
+	Provider ProviderConfig `yaml:"provider"`
+
+	// Directory for everything hegui keeps: the SQLite database, the installation's keys, sealed content. Relative paths
+	// start from the directory of this file. It is created with rights for its owner only. Losing DATA/keys means
+	// losing the content sealed under them; back it up apart from the database.
+	Data string `yaml:"data"`
+
+	// The database that state is kept in.
+	Database DatabaseConfig `yaml:"database"`
+
+	// This process's name among those that share the database; its evidence tree is called
+	// hegui/<installation>/<node>. Lower-case letters, digits and hyphens. Give each process of several its own.
+	Node string `yaml:"node"`
+
+	// Addresses to listen on, host:port. Port 0 takes any free port. Put TLS in front of anything that is not loopback.
+	Listen ListenConfig `yaml:"listen"`
+
+	// Addresses under which users and operators reach the listeners, when a proxy stands in front. Links to the
+	// agreement and to appeals are built from them. Empty: http:// and the address listened on.
+	Public PublicConfig `yaml:"public"`
+
+	// Places where models can be reached: any endpoint that speaks the OpenAI protocol.
+	Upstreams []UpstreamConfig `yaml:"upstreams"`
+
+	// Dossiers of the models offered (Measures Art 7, 17).
+	Models []ModelConfig `yaml:"models"`
+
+	// The generative-AI services offered, each with its texts, models, rules and limits.
+	Services []ServiceConfig `yaml:"services"`
+
+	// Your own word lists, added to the built-in starter list of plainly harmful things. Read at the start and on SIGHUP.
+	Lexicons []LexiconConfig `yaml:"lexicons"`
+
+	// How long the servers wait for clients.
+	Timeouts TimeoutsConfig `yaml:"timeouts"`
+
+	// What is written to standard error. Content, keys and users' names never are.
+	Log LogConfig `yaml:"log"`
+}
+
+// ProviderConfig is the legal person.
+type ProviderConfig struct {
+	// Registered Chinese name. Required.
+	NameZH string `yaml:"name_zh"`
+
+	// English name. Required.
+	NameEN string `yaml:"name_en"`
+
+	// Unified social credit code (统一社会信用代码), 18 characters; its check character is verified. Labels carry it
+	// (GB 45438-2025, TC260-PG-20252A). Required unless code is given.
+	USCC string `yaml:"uscc"`
+
+	// Provider code in labels, 27 characters. Empty: composed from uscc.
+	Code string `yaml:"code"`
+
+	// How the public reaches the provider: shown on the portal beside the ways to complain (Art 15).
+	Contact string `yaml:"contact"`
+}
+
+// DatabaseConfig names the database.
+type DatabaseConfig struct {
+	// "sqlite:/path/file.db" or "postgres://user@host:5432/name". Empty: sqlite in the data directory. A PostgreSQL
+	// database must compare text by bytes: CREATE DATABASE hegui TEMPLATE template0 LC_COLLATE 'C' ENCODING 'UTF8'.
+	DSN string `yaml:"dsn"`
+
+	// File that holds the DSN, for one with a password in it. Only one of dsn and dsn_file can be set.
+	DSNFile string `yaml:"dsn_file"`
+}
+
+// ListenConfig holds the three addresses.
+type ListenConfig struct {
+	// The gateway that applications call: /v1/chat/completions and its sisters, /healthz, /readyz.
+	Gateway string `yaml:"gateway"`
+
+	// The operators' console; also /metrics (Prometheus), /healthz, /readyz. Keep it off public networks.
+	Console string `yaml:"console"`
+
+	// The public site: about the services, agreements; /healthz, /readyz.
+	Portal string `yaml:"portal"`
+}
+
+// PublicConfig holds what the three addresses are called from outside.
+type PublicConfig struct {
+	// E.g. https://ai.example.cn
+	Gateway string `yaml:"gateway"`
+
+	// E.g. https://console.example.cn
+	Console string `yaml:"console"`
+
+	// E.g. https://about.example.cn
+	Portal string `yaml:"portal"`
+}
+
+// UpstreamConfig is one endpoint.
+type UpstreamConfig struct {
+	// Name that services use and records show. Required.
+	Name string `yaml:"name"`
+
+	// Address up to and without /chat/completions. builtin:sample answers in process with text marked as a sample.
+	// Required.
+	URL string `yaml:"url"`
+
+	// File that holds the bearer token. Empty: none is sent.
+	KeyFile string `yaml:"key_file"`
+
+	// Further headers sent with each request.
+	Headers map[string]string `yaml:"headers"`
+
+	// Longest time to connect, TLS included.
+	Connect Duration `yaml:"connect"`
+
+	// Longest time from a request sent to the headers of its answer, per try.
+	FirstByte Duration `yaml:"first_byte"`
+
+	// Longest silence inside a stream.
+	Idle Duration `yaml:"idle"`
+
+	// After so many failures in a row the endpoint rests.
+	BreakerFailures int `yaml:"breaker_failures"`
+
+	// How long it rests before one request tries it again.
+	BreakerPause Duration `yaml:"breaker_pause"`
+}
+
+// ModelConfig is a dossier.
+type ModelConfig struct {
+	// Name that services use: lower-case letters, digits, hyphens. Required.
+	ID string `yaml:"id"`
+
+	// Chinese name for the public. Required.
+	NameZH string `yaml:"name_zh"`
+
+	// English name for the public. Required.
+	NameEN string `yaml:"name_en"`
+
+	// Who made the model. Required.
+	Vendor string `yaml:"vendor"`
+
+	// Where it runs: CN, or the two letters (ISO 3166) of another place. Required.
+	Region string `yaml:"region"`
+
+	// Filing or registration number (备案号 or 上线编号) as published; empty when there is none.
+	FilingNo string `yaml:"filing_no"`
+
+	// Address of the announcement.
+	FilingURL string `yaml:"filing_url"`
+
+	// True for the built-in sample model only; every page says so.
+	Sample bool `yaml:"sample"`
+}
+
+// ServiceConfig is one service.
+type ServiceConfig struct {
+	// Short name in addresses and records: lower-case letters, digits, hyphens. Never changed afterwards. Required.
+	ID string `yaml:"id"`
+
+	// Chinese name for the public. Required.
+	NameZH string `yaml:"name_zh"`
+
+	// English name for the public. Required.
+	NameEN string `yaml:"name_en"`
+
+	// Models that clients may ask for, in the order shown. At least one.
+	Models []RouteConfig `yaml:"models"`
+
+	// The service agreement in force (Art 9). Without one nothing is generated for anybody.
+	Agreement AgreementConfig `yaml:"agreement"`
+
+	// What the public is told about the service (Art 10). Empty fields show as shortcomings in the register.
+	Disclosure DisclosureConfig `yaml:"disclosure"`
+
+	// The label on generated text that people see (Art 12; GB 45438-2025). The machine-readable one is always there.
+	Label LabelConfig `yaml:"label"`
+
+	// What takes the place of an answer that must not be given (Art 14).
+	Refusal RefusalConfig `yaml:"refusal"`
+
+	// What happens to a streamed answer when a violation shows up in it: stop ends it there, retract asks capable clients
+	// to remove what was shown, replace asks them to show the refusal in its place.
+	OnViolation string `yaml:"on_violation"`
+
+	// Personal information (Art 11): resident IDs, mobile and bank card numbers, e-mail addresses.
+	Privacy PrivacyConfig `yaml:"privacy"`
+
+	// Per guard: does it act, and what happens when it cannot work.
+	Modes ModesConfig `yaml:"modes"`
+
+	// Keep what was said, sealed under a key of the user. False keeps commitments only, which prove content that somebody
+	// presents but do not hold it.
+	KeepContent bool `yaml:"keep_content"`
+
+	// Days that content is kept. Logs under CSL Art 23 must be kept at least six months.
+	ContentDays int `yaml:"content_days"`
+
+	// When a client goes away: true cancels the model within 100 ms, false reads on to learn the exact usage.
+	CancelUpstream bool `yaml:"cancel_upstream"`
+
+	// Limits of use.
+	Limits LimitsConfig `yaml:"limits"`
+}
+
+// RouteConfig is one model of a service.
+type RouteConfig struct {
+	// Name as clients ask for it. Required.
+	Name string `yaml:"name"`
+
+	// The dossier, an id under models. Required.
+	Model string `yaml:"model"`
+
+	// Where it can be had. At least one.
+	Targets []TargetConfig `yaml:"targets"`
+}
+
+// TargetConfig is one place where a model can be had.
+type TargetConfig struct {
+	// Name of an upstream. Required.
+	Upstream string `yaml:"upstream"`
+
+	// The model's name there. Required.
+	Model string `yaml:"model"`
+
+	// Lower is tried first; equal ones share the load in turn.
+	Priority int `yaml:"priority"`
+}
+
+// AgreementConfig is the version of the service agreement in force.
+type AgreementConfig struct {
+	// Version as people cite it. A new wording needs a new number; everyone is asked to accept it anew.
+	Number string `yaml:"number"`
+
+	// Markdown file with the Chinese text.
+	ZHFile string `yaml:"zh_file"`
+
+	// Markdown file with the English text.
+	ENFile string `yaml:"en_file"`
+
+	// Day it takes effect, YYYY-MM-DD (Beijing time), not in the future. Empty: when it is first read.
+	Effective string `yaml:"effective"`
+}
+
+// DisclosureConfig is what Art 10 asks to state and publish.
+type DisclosureConfig struct {
+	// Whom the service suits, and whom not.
+	PeopleZH string `yaml:"people_zh"`
+	// The same in English.
+	PeopleEN string `yaml:"people_en"`
+
+	// On which occasions it is meant to be used.
+	OccasionsZH string `yaml:"occasions_zh"`
+	// The same in English.
+	OccasionsEN string `yaml:"occasions_en"`
+
+	// For which purposes.
+	PurposesZH string `yaml:"purposes_zh"`
+	// The same in English.
+	PurposesEN string `yaml:"purposes_en"`
+
+	// What it cannot do and must not be relied on for.
+	LimitsZH string `yaml:"limits_zh"`
+	// The same in English.
+	LimitsEN string `yaml:"limits_en"`
+
+	// Outline of model and algorithm.
+	OutlineZH string `yaml:"outline_zh"`
+	// The same in English.
+	OutlineEN string `yaml:"outline_en"`
+
+	// Which personal information is used, for what, how long.
+	PersonalZH string `yaml:"personal_zh"`
+	// The same in English.
+	PersonalEN string `yaml:"personal_en"`
+}
+
+// LabelConfig is the explicit label.
+type LabelConfig struct {
+	// start or end of the text, or ui: the interface shows it all the time, and each answer tells the client to.
+	Place string `yaml:"place"`
+
+	// Language of the label: zh or en.
+	Lang string `yaml:"lang"`
+}
+
+// RefusalConfig is the answer that takes the place of one that must not be given.
+type RefusalConfig struct {
+	// message: HTTP 200 with the text and finish_reason content_filter. error: HTTP 400 with code content_filter.
+	As string `yaml:"as"`
+
+	// The Chinese text.
+	ZH string `yaml:"zh"`
+
+	// The English text.
+	EN string `yaml:"en"`
+}
+
+// PrivacyConfig says what is done with personal information that is found.
+type PrivacyConfig struct {
+	// In what users send: off, observe (recorded only) or mask (the model never sees it).
+	In string `yaml:"in"`
+
+	// In what models answer: off, observe or mask.
+	Out string `yaml:"out"`
+}
+
+// ModesConfig holds the mode of each guard.
+type ModesConfig struct {
+	// Screening of what users send.
+	ModerateIn ModeConfig `yaml:"moderate_in"`
+
+	// Screening of what models answer.
+	ModerateOut ModeConfig `yaml:"moderate_out"`
+
+	// Masking of personal information.
+	Privacy ModeConfig `yaml:"privacy"`
+
+	// Labelling.
+	Label ModeConfig `yaml:"label"`
+}
+
+// ModeConfig is the mode of one guard.
+type ModeConfig struct {
+	// enforce, or observe: record what would have been done, and let it pass.
+	Act string `yaml:"act"`
+
+	// When the guard cannot work: closed refuses the request, open goes on without it. Both are recorded.
+	OnError string `yaml:"on_error"`
+}
+
+// LimitsConfig are the limits of a service.
+type LimitsConfig struct {
+	// Requests per minute and user; 0 is no limit.
+	RequestsPerMinute int `yaml:"requests_per_minute"`
+
+	// Largest request, in bytes: 1024 to 268435456.
+	MaxBodyBytes int64 `yaml:"max_body_bytes"`
+}
+
+// LexiconConfig is one word list.
+type LexiconConfig struct {
+	// The list: CSV with the header text,category,tier[,id], or TXT with one entry a line. Required.
+	File string `yaml:"file"`
+
+	// Risk of entries that name none, A1a to A5b (GB/T 45654-2025 Annex A). Required for TXT.
+	Category string `yaml:"category"`
+
+	// Tier of entries that name none. block: a hit alone refuses or stops; only for entries read and approved one by
+	// one. signal: evidence for a decision. observe: counted.
+	Tier string `yaml:"tier"`
+}
+
+// TimeoutsConfig are the servers' patience.
+type TimeoutsConfig struct {
+	// From a connection to the end of a request's headers.
+	ReadHeader Duration `yaml:"read_header"`
+
+	// How long an idle connection is kept.
+	Idle Duration `yaml:"idle"`
+
+	// How long a stopping server lets running answers finish.
+	Drain Duration `yaml:"drain"`
+}
+
+// LogConfig says how to log.
+type LogConfig struct {
+	// debug, info, warn or error.
+	Level string `yaml:"level"`
+
+	// json, or text for people.
+	Format string `yaml:"format"`
+}
+
+// Duration is a length of time, written 30s, 5m, 1h30m.
+type Duration time.Duration
