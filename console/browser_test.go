@@ -34,7 +34,7 @@ func TestBrowser(t *testing.T) {
 	}
 	pages := []struct{ name, path, zh, en string }{
 		{"today", "/", "最近 24 小时", "last 24 hours"},
-		{"exchanges", "/exchanges", "交互共 60 次", "60 in all"},
+		{"exchanges", "/exchanges", "共 60 次交互", "60 in all"},
 		{"exchanges-filtered", "/exchanges?verdict=stop", "符合条件", "10 match"},
 		{"exchange", "/exchanges/" + ids[0], "账本证明", "Journal proof"},
 		{"try", "/try", "试用", "Try it"},
