@@ -41,6 +41,7 @@ func TestBrowser(t *testing.T) {
 		{"obligations", "/obligations", "第 12 条", "Article 12"},
 		{"obligations-breach", "/obligations?status=breach", "违反", "Breach"},
 		{"evidence", "/evidence", "已签名的检查点", "Signed checkpoint"},
+		{"evidence-window", "/evidence?verb=exchange.closed&from=2026-11-22T00%3A00%3A00Z", "交互结束", "Exchange closed"},
 		{"event", "/evidence/event?log=hegui/test/node&seq=5", "审计路径", "audit path"},
 		{"settings", "/settings", "示例科技", "Example Technology"},
 		{"keys", "/settings/keys", "签发密钥", "Issue a key"},

@@ -247,7 +247,7 @@ func TestObligations(t *testing.T) {
 	if n := strings.Count(page, `<details class="duty`); n != len(measures.Duties()) {
 		t.Errorf("%d rows, want %d", n, len(measures.Duties()))
 	}
-	wants(t, page, "Article 12", "What the check looked at", `href="/evidence/event?log=hegui%2Ftest%2Fnode&amp;seq=1"`, `href="/evidence?verb=probe.ran"`, "hegui&#39;s default, not quoted law")
+	wants(t, page, "Article 12", "What the check looked at", `href="/evidence/event?log=hegui%2Ftest%2Fnode&amp;seq=1"`, `href="/evidence?verb=probe.ran"`, `href="/evidence?verb=exchange.closed&amp;from=2026-11-22T00%3A00%3A00Z&amp;to=2026-11-23T00%3A00%3A00Z"`, `href="/exchanges/01JDB0000000000000000000TR"`, "hegui&#39;s default, not quoted law")
 	for status, n := range counts {
 		filtered := p.get("/obligations?lang=en&status="+string(status), 200)
 		if rows := strings.Count(filtered, `<details class="duty`); rows != n {
@@ -402,7 +402,7 @@ func TestTryWithoutJavaScript(t *testing.T) {
 	p := d.in()
 	wants(t, p.get("/try?lang=en", 200), "Say something", "sample-chat")
 	page := p.post("/try", 200, "service", "writer", "model", "sample-chat", "user", "zhang-san", "text", "你好")
-	wants(t, page, "这是第 1 轮的样例回答", "Allowed", "ended normally", "see the record", "in the text")
+	wants(t, page, "这是第 1 轮的样例回答", "Allowed", "ended normally", "see the record", "at the end")
 	history := regexp.MustCompile(`name="history" value="([^"]*)"`).FindStringSubmatch(page)[1]
 	page = p.post("/try", 200, "service", "writer", "text", "再来", "history", strings.ReplaceAll(history, "&#34;", `"`))
 	wants(t, page, "这是第 2 轮的样例回答", "你好")

@@ -133,7 +133,7 @@ func results() []obligation.Result {
 		switch f.Status {
 		case obligation.Met, obligation.Notice:
 			f.Facts = map[string]any{"generated": int64(128), "labelled": int64(128), "newest": time.Now().Add(-time.Minute)}
-			f.Refs = []string{"hegui/test/node#1", "probe.ran", "http://127.0.0.1:8082/services/writer"}
+			f.Refs = []string{"hegui/test/node#1", "probe.ran", "verb:exchange.closed 2026-11-22T00:00:00Z..2026-11-23T00:00:00Z", "exchange:01JDB0000000000000000000TR", "http://127.0.0.1:8082/services/writer"}
 		case obligation.NotYet:
 			f.Summary = obligation.Bilingual{ZH: "hegui 尚未核查此项，请按人工流程保存证据。", EN: "hegui does not prove this yet; keep evidence by hand."}
 		default:
@@ -170,7 +170,7 @@ func (d *desk) gateway(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Header.Get("X-Hegui-User") == "stranger" {
 		w.WriteHeader(403)
-		_, _ = io.WriteString(w, `{"error":{"message":"The user has not accepted the agreement.","type":"invalid_request_error","code":"agreement_required","accept":"http://127.0.0.1:8082/accept?t=x"}}`)
+		_, _ = io.WriteString(w, `{"error":{"message":"The user has not accepted the agreement.","type":"invalid_request_error","code":"agreement_required","hegui":{"reason":"not accepted","link":"http://127.0.0.1:8082/accept?t=x"}}}`)
 		return
 	}
 	said := req.Messages[len(req.Messages)-1].Content
@@ -181,7 +181,7 @@ func (d *desk) gateway(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Hegui-Exchange", "01JDB0000000000000000000TR")
 	if !req.Stream {
 		_ = json.NewEncoder(w).Encode(map[string]any{"model": req.Model, "choices": []any{map[string]any{"index": 0, "finish_reason": finish, "message": map[string]any{"role": "assistant", "content": text}}},
-			"hegui": map[string]any{"verdict": verdict, "label": "text"}})
+			"hegui": map[string]any{"verdict": verdict, "label": map[string]any{"explicit": "end"}}})
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -190,7 +190,7 @@ func (d *desk) gateway(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "data: %s\n\n", b)
 		w.(http.Flusher).Flush()
 	}
-	b, _ := json.Marshal(map[string]any{"choices": []any{map[string]any{"index": 0, "delta": map[string]any{}, "finish_reason": finish}}, "hegui": map[string]any{"verdict": verdict, "label": "text"}})
+	b, _ := json.Marshal(map[string]any{"choices": []any{map[string]any{"index": 0, "delta": map[string]any{}, "finish_reason": finish}}, "hegui": map[string]any{"verdict": verdict, "label": map[string]any{"explicit": "end"}}})
 	fmt.Fprintf(w, "data: %s\n\ndata: [DONE]\n\n", b)
 }
 

@@ -28,6 +28,13 @@ func (c *console) funcs() template.FuncMap {
 			return c.site.Catalogue().Word(l, "kind", id)
 		},
 		"current":      current,
+		// A moment with a time of day does not fit into a date field: browsers would show it empty.
+		"dateType": func(s string) string {
+			if s == "" || len(s) == len("2006-01-02") {
+				return "date"
+			}
+			return "text"
+		},
 		"statusmeter":  statusMeter,
 		"capabilities": func() []operator.Capability { return operator.Capabilities[:] },
 		"holds":        func(r operator.Role, can operator.Capability) bool { return slices.Contains(r.Can, can) },

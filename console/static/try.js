@@ -87,6 +87,11 @@ form.addEventListener("submit", async (event) => {
     let object;
     try { object = JSON.parse(payload); } catch { return; }
     take(answer, object);
+    if (object.action && typeof object.from === "number") { // event: hegui.moderation; what stands from there on is taken back
+      answer.verdict = object.action;
+      answer.text = Array.from(answer.text).slice(0, object.from).join("");
+      bubble.textContent = answer.text;
+    }
     if (object.error) answer.broken = object.error.message || words.cut;
     for (const choice of object.choices || []) {
       if (choice.index) continue; // the page shows the first of parallel choices
@@ -98,10 +103,6 @@ form.addEventListener("submit", async (event) => {
         last = performance.now();
       }
       answer.finish = choice.finish_reason || answer.finish;
-    }
-    if (object.type === "retract" || object.type === "replace") {
-      answer.text = object.text || "";
-      bubble.textContent = answer.text;
     }
   };
 

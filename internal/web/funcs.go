@@ -70,6 +70,9 @@ func (s *Site) ago(l Lang, t time.Time) string {
 	if d < 5*time.Second {
 		return s.cat.T(l, "time.now")
 	}
+	if d < 10*time.Second { // milliseconds would be out of place here
+		return s.cat.T(l, "time.ago", s.cat.T(l, "time.s", int64(d/time.Second)))
+	}
 	return s.cat.T(l, "time.ago", s.span(l, d))
 }
 
