@@ -27,7 +27,7 @@ func (c *console) funcs() template.FuncMap {
 			}
 			return c.site.Catalogue().Word(l, "kind", id)
 		},
-		"current":      current,
+		"current": current,
 		// A moment with a time of day does not fit into a date field: browsers would show it empty.
 		"dateType": func(s string) string {
 			if s == "" || len(s) == len("2006-01-02") {
