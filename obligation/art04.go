@@ -1,0 +1,221 @@
+package obligation
+
+import (
+	"context"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/measures"
+)
+
+// art04 is Article 4: what may not be generated, and the rights that must be respected.
+func art04() []Control {
+	return []Control{{
+		Duty:    "P4-01",
+		Control: Bilingual{"每次输入在调用模型前检测；命中拦截级词条即拒绝。", "Every input is checked before the model is called; a block-tier hit refuses it."},
+		Fresh:   probeFresh,
+		Check:   checkInput,
+	}, {
+		Duty:    "P4-02",
+		Control: Bilingual{"输出边生成边检测，未检完的文字不放行；命中即停止。", "Output is checked while it streams, nothing is released before it is checked, and a hit stops it."},
+		Fresh:   probeFresh,
+		Check:   checkOutput,
+	}, {
+		Duty:    "P4-03",
+		Control: Bilingual{"按歧视类别检测输出，并对每次发布做成对提示测试。", "Output is classified for discrimination and each release is tested with paired prompts."},
+		NotYet: &Bilingual{"尚无歧视内容分类器和成对测试。请在发布前人工测试九类歧视，并保存结果。",
+			"There is no classifier for discrimination and no paired test yet. Test the nine kinds by hand before each release and keep the results."},
+	}, {
+		Duty:    "P4-04",
+		Control: Bilingual{"输出查重、查秘密信息，提示词查自我优待。", "Output is checked for near-copies and secrets, prompts for self-preferencing."},
+		NotYet: &Bilingual{"尚不检测近似复制与商业秘密。请用其他工具抽查输出，并约定知识产权投诉渠道。",
+			"Near-copies and trade secrets are not detected yet. Sample the output with another tool and offer a channel for intellectual-property complaints."},
+	}, {
+		Duty:    "P4-05",
+		Control: Bilingual{"编辑人脸、人声前须绑定被编辑者的单独同意。", "Editing a face or voice needs the separate consent of the person edited."},
+		NotYet: &Bilingual{"本版本只处理文本，不转发图像、音频接口，也不登记同意。若另行提供此类功能，请自行取得并保存单独同意。",
+			"This version carries text only, no image or audio endpoint, and records no consent. If you offer such functions elsewhere, obtain and keep separate consent yourself."},
+	}, {
+		Duty:    "P4-06",
+		Control: Bilingual{"识别危机信号，给出求助信息并转人工。", "Signs of a crisis are recognised, help is shown and a person takes over."},
+		NotYet: &Bilingual{"尚不识别自伤等危机信号。请在应用中设置求助信息与人工值守。",
+			"Signs of crisis such as self-harm are not recognised yet. Show where help can be had in the application and have a person on duty."},
+	}, {
+		Duty:    "P4-07",
+		Control: Bilingual{"按服务类型测评准确性与可靠性。", "Accuracy and reliability are measured by kind of service."},
+		NotYet: &Bilingual{"尚无准确性、可靠性测评。请按服务类型自行组织测评，并在服务说明中写明局限。",
+			"Accuracy and reliability are not measured yet. Run your own evaluation for the kind of service and state the limits on the service page."},
+	}, {
+		Duty:    "P4-08",
+		Control: Bilingual{"每次拒答都有代码和理由；统计实际拒答率。", "Every refusal carries a code and a reason; the live refusal rate is counted."},
+		Fresh:   Window,
+		Check:   checkRefusals,
+	}, {
+		Duty:    "P4-09",
+		Control: Bilingual{"命中按违法、不良信息分类处置，每年形成治理报告。", "Hits are handled as illegal or undesirable information, with a report each year."},
+		NotYet: &Bilingual{"尚不按十一类违法、九类不良信息归类，也不生成年度报告。可导出交互记录自行汇总。",
+			"Hits are not yet mapped to the eleven illegal and nine undesirable kinds and no yearly report is made. Export the exchange records and sum them up yourself."},
+	}}
+}
+
+func checkInput(ctx context.Context, ev Evidence) (Finding, error) {
+	return checkModeration(ctx, ev, "in", "moderate_in")
+}
+
+func checkOutput(ctx context.Context, ev Evidence) (Finding, error) {
+	return checkModeration(ctx, ev, "out", "moderate_out")
+}
+
+// checkModeration judges one direction: the guard enforces, its self-test passes, no exchange went unchecked, every risk
+// of A.1 has entries. Without a classifier it can never be met: keywords alone miss what is worded anew.
+func checkModeration(ctx context.Context, ev Evidence, direction, guard string) (Finding, error) {
+	services, err := ev.services()
+	if err != nil {
+		return Finding{}, err
+	}
+	j := begin()
+	if err := j.probed(ctx, ev, guard); err != nil {
+		return Finding{}, err
+	}
+	for _, s := range services {
+		mode := s.Modes.ModerateIn
+		if direction == "out" {
+			mode = s.Modes.ModerateOut
+		}
+		if mode.Act != "enforce" {
+			j.sayf(Breach, "服务 %s 的 %s 处于 %s 模式，只记录不处置。", "Guard %[2]s of service %[1]s is in mode %[3]s: it records and does not act.", s.ID, guard, mode.Act)
+			j.mend("将该环节改为 enforce。", "Set the guard to enforce.")
+		}
+		if mode.OnError == "open" {
+			j.sayf(Notice, "服务 %s 的 %s 在无法工作时放行。", "Guard %[2]s of service %[1]s lets traffic pass when it cannot work.", s.ID, guard)
+		}
+	}
+	if err := j.checked(ctx, ev, direction); err != nil {
+		return Finding{}, err
+	}
+	j.covers(ev.Lexicon)
+	j.fact("classifier", false)
+	j.say(Short, "仅有关键词检测，没有分类模型。", "Only keywords are checked; there is no classifier.")
+	j.mend("在接入分类模型前，请对命中与抽样内容安排人工复核。", "Until a classifier joins, have people review hits and a sample of the rest.")
+	return j.finding()
+}
+
+// checked counts exchanges that reached a model without having been looked at.
+func (j *judgement) checked(ctx context.Context, ev Evidence, direction string) error {
+	stats, err := ev.windowStats(ctx)
+	if err != nil {
+		return err
+	}
+	sample, err := ev.windowSample(ctx)
+	if err != nil {
+		return err
+	}
+	j.ref(ev.windowRef())
+	looked, missed := stats.Asked, stats.Asked-stats.InChecked
+	if direction == "out" {
+		looked, missed = stats.Generated, stats.Generated-stats.OutChecked
+	}
+	for _, r := range sample {
+		if asked(r) && (direction == "in" && r.Checked.In < 0 || direction == "out" && r.Checked.Out < 0 && shown(r)) {
+			j.ref("exchange:" + r.ID)
+		}
+	}
+	j.fact("exchanges_24h", stats.Total)
+	j.fact("refused_24h", stats.Refused)
+	j.fact("stopped_24h", stats.Stopped)
+	j.fact("degraded_24h", stats.Degraded)
+	j.fact("looked_at", looked)
+	j.fact("unchecked", missed)
+	if missed > 0 {
+		j.sayf(Breach, "近 24 小时的 %d 次交互中有 %d 次未经检测。", "Of %d exchanges in the last 24 h, %d were not checked.", looked, missed)
+		j.mend("检查该服务的检测模式及降级记录。", "Look at the service's guard modes and at the record of degradations.")
+	} else {
+		j.sayf(Met, "近 24 小时的 %d 次交互全部经过检测。", "All %d exchanges of the last 24 h were checked.", looked)
+	}
+	if stats.Degraded > 0 {
+		j.sayf(Notice, "近 24 小时有 %d 次交互遇到环节故障，按声明的规则处理。", "In %d exchanges of the last 24 h a guard could not work; the declared rule was followed.", stats.Degraded)
+	}
+	return nil
+}
+
+// covers holds the lexicon to the risks of A.1, which the law itself bans.
+func (j *judgement) covers(l LexiconFacts) {
+	var empty []string
+	for _, r := range measures.Risks() {
+		if r.Group == "A.1" && l.Counts[r.ID] == 0 {
+			empty = append(empty, r.ID)
+		}
+	}
+	sort.Strings(empty)
+	j.fact("lexicon", l.Hash)
+	j.fact("risks_without_entry", empty)
+	if l.Hash == "" {
+		j.say(Breach, "没有生效的词库。", "No lexicon is in force.")
+		j.mend("启动服务，内置词库会随之生效。", "Start the server; the built-in lexicon takes effect with it.")
+		return
+	}
+	if len(empty) > 0 {
+		list := strings.Join(empty, "、")
+		j.say(Breach, "词库没有覆盖 "+list+"。", "The lexicon has no entry for "+strings.Join(empty, ", ")+".")
+		j.mend("hegui 不附带敏感词表，内置词库只作起步；请在 hegui.yaml 的 lexicons 中加入自己的词库。",
+			"hegui ships no list of sensitive terms and the built-in lexicon is a start only; name your own lists under lexicons in hegui.yaml.")
+	}
+}
+
+// checkRefusals: over-blocking is a failure too. Without a bank of questions that must not be refused the rate alone
+// cannot tell right refusals from wrong ones, so the best status is a notice.
+func checkRefusals(ctx context.Context, ev Evidence) (Finding, error) {
+	stats, err := ev.windowStats(ctx)
+	if err != nil {
+		return Finding{}, err
+	}
+	sample, err := ev.windowSample(ctx)
+	if err != nil {
+		return Finding{}, err
+	}
+	j := begin()
+	if stats.Total == 0 {
+		j.say(Unknown, "近 24 小时没有交互，无从统计。", "There was no exchange in the last 24 h to count.")
+		return j.finding()
+	}
+	j.seen(time.UnixMilli(stats.NewestMS))
+	j.ref(ev.windowRef())
+	content, judged, bare := 0, 0, 0
+	for _, r := range sample {
+		if r.Outcome == exchange.Rejected && r.Code != "content_filter" && r.Code != "unscreenable_content" {
+			continue // turned away for other reasons than content
+		}
+		judged++
+		switch r.Verdict {
+		case exchange.Refuse, exchange.Stop, exchange.Retract, exchange.Replace:
+			content++
+			if r.Code == "" || r.Reason == "" {
+				bare++
+				j.ref("exchange:" + r.ID)
+			}
+		}
+	}
+	rate := 0.0
+	if judged > 0 {
+		rate = float64(content) / float64(judged)
+	}
+	j.fact("exchanges_24h", stats.Total)
+	j.fact("looked_at", judged)
+	j.fact("refused_for_content", content)
+	j.fact("refusal_rate", rate)
+	j.fact("refusals_without_reason", bare)
+	if bare > 0 {
+		j.sayf(Breach, "%d 次拒答没有代码或理由。", "%d refusals carry no code or no reason.", bare)
+		j.mend("查看所列交互，补上拒答的理由来源。", "Look at the exchanges named and find why no reason was recorded.")
+	}
+	j.sayf(Met, "近 24 小时查看的 %d 次交互中，因内容拒答 %d 次（%.1f%%）。", "Of %d exchanges looked at in the last 24 h, %d were refused for their content (%.1f %%).", judged, content, 100*rate)
+	if rate > 0.01 {
+		j.say(Notice, "实际拒答率高于默认目标 1%。", "The live refusal rate is above the default target of 1 %.")
+		j.mend("抽查拒答，看词条是否误伤。", "Look through refusals for entries that hit harmless text.")
+	}
+	j.say(Notice, "尚无非拒答测试题库，无法证明误拒率不超过 5%。", "There is no must-not-refuse bank yet, so a rate of wrong refusals of at most 5 % cannot be proved.")
+	j.mend("请自行用非拒答题库测试。", "Test with a must-not-refuse bank of your own.")
+	return j.finding()
+}
