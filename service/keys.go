@@ -121,7 +121,7 @@ func (r *Register) serviceIDs() []string {
 	return ids
 }
 
-// RevokeKey ends a key at once and for good; a reason is required. ErrUnknownKey when there is no such id, ErrRevokedKey
+// RevokeKey ends a key at once and for good; a reason is required and stands in the event, so it must name no person. ErrUnknownKey when there is no such id, ErrRevokedKey
 // when it has been revoked before.
 func (r *Register) RevokeKey(ctx context.Context, who journal.Actor, id, reason string) error {
 	reason = strings.TrimSpace(reason)
@@ -144,8 +144,7 @@ func (r *Register) RevokeKey(ctx context.Context, who journal.Actor, id, reason 
 		return err
 	}
 	now := r.now()
-	// The reason is free text and may name somebody; the event carries none of it.
-	return r.commitKey(ctx, who, journal.KeyRevoked, id, now, map[string]any{}, func(ctx context.Context, tx *sql.Tx) error {
+	return r.commitKey(ctx, who, journal.KeyRevoked, id, now, map[string]any{"reason": reason}, func(ctx context.Context, tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE service_key SET revoked_ms = $1, reason = $2 WHERE id = $3 AND revoked_ms = 0`, now.UnixMilli(), reason, id)
 		if err != nil {
 			return err

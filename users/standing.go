@@ -94,8 +94,9 @@ func (r *Register) Accept(ctx context.Context, who journal.Actor, subject string
 	if a.At.IsZero() {
 		a.At = r.now()
 	}
-	e := journal.Event{ID: store.NewID(), At: r.now(), Who: who, Verb: journal.UserAccepted, Ref: journal.Ref{Kind: "user", ID: subject},
-		Body: body(map[string]any{"service": u.Service, "text": a.Text, "channel": a.Channel, "at": a.At.UTC().Format(time.RFC3339Nano)})}
+	e := journal.Event{ID: store.NewID(), At: r.now(), Who: who, Verb: journal.UserAccepted, Ref: journal.Ref{Kind: "user", ID: subject}}
+	e.Body = body(map[string]any{"service": u.Service, "text": a.Text, "channel": a.Channel, "at": a.At.UTC().Format(time.RFC3339Nano),
+		"address_hmac": r.commitment(e.ID, a.Address)})
 	err = r.change(ctx, subject, e, func(ctx context.Context, tx *sql.Tx, revision int64) error {
 		if err := exactlyOne(ctx, tx, `UPDATE users SET accepted = $1, accepted_ms = $2, revision = $3
 			WHERE subject = $4 AND accepted <> $1 AND standing <> 'erased'`, a.Text, a.At.UnixMilli(), revision, subject); err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
@@ -52,6 +53,14 @@ func (r *Register) sign(payload string) []byte {
 	m.Write([]byte("hegui agreement ticket\x00"))
 	m.Write([]byte(payload))
 	return m.Sum(nil)
+}
+
+// commitment stands in an event for a client address: it can be checked against the address while that is kept, and
+// tells nothing without the installation's secret.
+func (r *Register) commitment(event, address string) string {
+	m := hmac.New(sha256.New, r.ticket)
+	m.Write([]byte("hegui client address\x00" + event + "\x00" + address))
+	return hex.EncodeToString(m.Sum(nil))
 }
 
 // ticketEncoding is strict, so that each token has one spelling.
