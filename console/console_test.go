@@ -270,6 +270,43 @@ func TestObligations(t *testing.T) {
 	p.get("/obligations/export?format=pdf", 400)
 }
 
+// TestObligationsOfThisVeryInstallation shows what the real register says of the real registers.
+func TestObligationsOfThisVeryInstallation(t *testing.T) {
+	d := newDesk(t)
+	d.seed(12)
+	d.findings = func(ctx context.Context) []obligation.Result {
+		return obligation.Run(ctx, obligation.Evidence{Journal: d.j, Exchanges: d.exchanges, Services: d.services, Users: d.users, Staff: d.staff})
+	}
+	p := d.in()
+	page := p.get("/obligations?lang=zh", 200)
+	if n := strings.Count(page, `<details class="duty`); n != len(measures.Duties()) {
+		t.Errorf("%d rows, want %d", n, len(measures.Duties()))
+	}
+	met := 0
+	for _, r := range d.findings(t.Context()) {
+		wants(t, page, r.Duty.ID)
+		if r.Finding.Status == obligation.Met {
+			met++
+			if len(r.Finding.Facts) == 0 || len(r.Finding.Refs) == 0 {
+				t.Errorf("%s is met without facts or references", r.Duty.ID)
+			}
+		}
+	}
+	// Every reference that the page links to leads somewhere.
+	seen := map[string]bool{}
+	for _, m := range regexp.MustCompile(`href="(/(?:evidence|exchanges)[^"]*)"><code>`).FindAllStringSubmatch(page, -1) {
+		if path := strings.ReplaceAll(m[1], "&amp;", "&"); !seen[path] {
+			seen[path] = true
+			p.get(path, 200)
+		}
+	}
+	if len(seen) == 0 {
+		t.Error("no reference leads anywhere")
+	}
+	t.Logf("%d met, %d references followed", met, len(seen))
+	p.get("/", 200)
+}
+
 func TestEvidence(t *testing.T) {
 	d := newDesk(t)
 	d.seed(3)
