@@ -79,7 +79,7 @@ func checkLibrary(ctx context.Context, ev Evidence) (Finding, error) {
 	j := begin()
 	l := ev.Lexicon
 	if l.Hash == "" {
-		j.say(Breach, "没有生效的词库。", "No lexicon is in force.")
+		j.say(Unknown, "日志账本中没有词库生效的记录。", "The journal does not tell which lexicon is in force.")
 		j.mend("启动服务，内置词库会随之生效。", "Start the server; the built-in lexicon takes effect with it.")
 		return j.finding()
 	}
