@@ -83,7 +83,7 @@ func TestChecks(t *testing.T) {
 				r.Verdict, r.Code, r.Reason, r.Label, r.Output = exchange.Refuse, "content_filter", "a block-tier entry was hit", "none", ""
 			})
 		}, Notice, "50.0 %"},
-		{"P4-08", "no reason", without(func(r *exchange.Record) { r.Verdict, r.Code, r.Label = exchange.Stop, "content_filter", "text" }), Breach, "no reason"},
+		{"P4-08", "no reason", without(func(r *exchange.Record) { r.Verdict, r.Code, r.Label = exchange.Stop, "content_filter", "text" }), Breach, "code or reason: 1"},
 		{"P4-08", "no traffic", func(w *world) { w.probe(time.Now()) }, Unknown, "no exchange"},
 
 		{"T7-09", "filed", good, Notice, "Models: 1, all"},
