@@ -34,9 +34,7 @@ func (sv *server) announce(ctx context.Context, o out, d service.Declaration, be
 	sv.event(ctx, journal.ServerStarted, journal.Ref{Kind: "node", ID: c.Node}, map[string]any{"version": buildVersion(), "role": sv.role,
 		"lexicon": sv.lexicon.Load().Hash(), "demo": sv.demo})
 	s := serving{PID: os.Getpid(), Started: begun.UTC(), Role: sv.role}
-	for name, into := range map[string]*string{"gateway": &s.Gateway, "console": &s.Console, "portal": &s.Portal} {
-		*into = sv.faces[name].url
-	}
+	s.Gateway, s.Console, s.Portal = sv.gatewayURL(), sv.consoleURL(), sv.portalURL()
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return fmt.Errorf("serving.json: %w", err)

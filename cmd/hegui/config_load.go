@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
@@ -54,6 +55,9 @@ func loadConfig(path string) (configFile, error) {
 func parseConfig(path string, b []byte) (configFile, error) {
 	c := configFile{Config: DefaultConfig(), Path: path}
 	explain := func(err error) error {
+		if wrong := (*yaml.TypeError)(nil); errors.As(err, &wrong) {
+			err = &yaml.SyntaxError{Token: wrong.Token, Message: fmt.Sprintf("%s is wanted here, not %s", plainType(wrong.DstType), plainType(wrong.SrcType))}
+		}
 		return fmt.Errorf("configuration %s: %s", path, strings.TrimRight(yaml.FormatError(err, false, true), "\n "))
 	}
 	file, err := parser.ParseBytes(b, 0)
@@ -71,6 +75,25 @@ func parseConfig(path string, b []byte) (configFile, error) {
 		return c, explain(err)
 	}
 	return c, c.check()
+}
+
+// plainType names a Go type as writers of YAML know it.
+func plainType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64, reflect.Uint64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number with a fraction"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Map, reflect.Struct:
+		return "a group of keys"
+	}
+	return t.String()
 }
 
 // fault is something wrong with a value that has the right type. Path is its place in YAML, e.g. services[0].label.place;

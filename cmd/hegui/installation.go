@@ -29,9 +29,11 @@ type where struct {
 // load finds the configuration; Data of the result is an absolute path.
 func (w where) load() (configFile, error) {
 	path := w.Config
-	for _, guess := range []string{filepath.Join(w.Data, "hegui.yaml")} {
-		if _, err := os.Stat(guess); path == "" && err == nil {
+	if guess := filepath.Join(w.Data, "hegui.yaml"); path == "" {
+		if _, err := os.Stat(guess); err == nil {
 			path = guess
+		} else if b, err := os.ReadFile(configPathFile(w.Data)); w.Data != "" && err == nil {
+			path = strings.TrimSpace(string(b))
 		}
 	}
 	c := configFile{Config: DefaultConfig()}
@@ -79,6 +81,10 @@ func (w where) openExisting(ctx context.Context) (*installation, error) {
 	}
 	return openInstallation(ctx, c)
 }
+
+// configPathFile is where serve notes which configuration a data directory was served with, so that commands which are
+// given the directory alone find the database.
+func configPathFile(data string) string { return filepath.Join(data, "config.path") }
 
 func keysDir(data string) string { return filepath.Join(data, "keys") }
 

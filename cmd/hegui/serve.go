@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -90,11 +91,9 @@ func (s serveCmd) configuration() (configFile, error) {
 			return c, usageError{"--upstream goes with --demo; otherwise upstreams stand in the configuration"}
 		}
 	}
-	for flag, into := range map[string]*string{s.GatewayListen: &c.Listen.Gateway, s.ConsoleListen: &c.Listen.Console, s.PortalListen: &c.Listen.Portal} {
-		if flag != "" {
-			*into = flag
-		}
-	}
+	c.Listen.Gateway = cmp.Or(s.GatewayListen, c.Listen.Gateway)
+	c.Listen.Console = cmp.Or(s.ConsoleListen, c.Listen.Console)
+	c.Listen.Portal = cmp.Or(s.PortalListen, c.Listen.Portal)
 	return c, nil
 }
 
@@ -140,6 +139,10 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 		return sv, fmt.Errorf("data directory: %w; choose another with --data", err)
 	}
 	if err := sv.lockData(c.Data); err != nil {
+		return sv, err
+	}
+
+	if err := noteConfigPath(c); err != nil {
 		return sv, err
 	}
 
@@ -206,6 +209,20 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	sv.ready.Store(true)
 	sv.startJobs(ctx)
 	return sv, nil
+}
+
+func noteConfigPath(c configFile) error {
+	if c.Path == "" {
+		return nil
+	}
+	path, err := filepath.Abs(c.Path)
+	if err == nil {
+		err = writePrivate(configPathFile(c.Data), []byte(path+"\n"))
+	}
+	if err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	return nil
 }
 
 // serves tells whether this process has a part.
