@@ -2,6 +2,9 @@ package hegui_test
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +17,7 @@ import (
 var (
 	heading = regexp.MustCompile(`(?m)^(#+) `)
 	link    = regexp.MustCompile(`(?:^|[^!])\[[^\]]*\]\(([^)#\s]+)`)
+	code    = regexp.MustCompile("(?m)^\\| \\d{3} \\| `([a-z_]+)` \\|")
 	fenced  = regexp.MustCompile("(?s)```.*?```")
 )
 
@@ -76,6 +80,58 @@ func TestDocsLinks(t *testing.T) {
 			}
 			if _, err := os.Stat(filepath.Join(filepath.Dir(file), m[1])); err != nil {
 				t.Errorf("%s: %s leads nowhere", file, m[1])
+			}
+		}
+	}
+}
+
+// TestErrorCodes: every code that the gateway can answer with stands in the table, and no other does.
+func TestErrorCodes(t *testing.T) {
+	used, literals := map[string]bool{}, map[string]bool{}
+	files, err := filepath.Glob("gateway/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if b, ok := n.(*ast.BasicLit); ok && b.Kind == token.STRING {
+				literals[strings.Trim(b.Value, "`\"")] = true
+			}
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			name, ok := call.Fun.(*ast.Ident)
+			at, isError := map[string]int{"problem": 1, "unavailable": 0}[fmt.Sprint(name)]
+			if ok && isError && len(call.Args) > at {
+				if b, ok := call.Args[at].(*ast.BasicLit); ok {
+					used[strings.Trim(b.Value, `"`)] = true
+				}
+			}
+			return true
+		})
+	}
+	if len(used) < 20 {
+		t.Fatalf("only %d codes found; did the gateway's constructor change its name?", len(used))
+	}
+	for _, lang := range []string{"zh", "en"} {
+		documented := map[string]bool{}
+		for _, m := range code.FindAllStringSubmatch(read(t, "docs/"+lang+"/api.md"), -1) {
+			documented[m[1]] = true
+			if !literals[m[1]] {
+				t.Errorf("docs/%s/api.md tells of %s, which the gateway does not know", lang, m[1])
+			}
+		}
+		for c := range used {
+			if !documented[c] {
+				t.Errorf("docs/%s/api.md does not tell of %s", lang, c)
 			}
 		}
 	}
