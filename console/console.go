@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -144,7 +145,7 @@ func (c *console) viewer(s operator.Staff) viewer {
 	v := viewer{Staff: s, Role: role}
 	for _, rt := range routes {
 		if rt.nav != "" && (rt.need == anyStaff || s.Can(rt.need)) {
-			v.Nav = append(v.Nav, entry{rt.path, rt.nav})
+			v.Nav = append(v.Nav, entry{strings.TrimSuffix(rt.path, "{$}"), rt.nav})
 		}
 	}
 	return v

@@ -59,6 +59,7 @@ type ref struct{ Text, Path, External string }
 var (
 	leafRef     = regexp.MustCompile(`^(.+)#(\d+)$`)
 	exchangeRef = regexp.MustCompile(`^exchange[:/ ]([0-9A-HJKMNP-TV-Z]{26})$`)
+	windowRef   = regexp.MustCompile(`^verb:(\S+) (\S+)\.\.(\S+)$`)
 	verbRef     = regexp.MustCompile(`^(?:verb[:= ])?([a-z_]+\.[a-z_]+)\b`)
 )
 
@@ -74,6 +75,9 @@ func (c *console) refOf(text string) ref {
 	}
 	if m := leafRef.FindStringSubmatch(text); m != nil {
 		return ref{Text: text, Path: "/evidence/event?log=" + url.QueryEscape(m[1]) + "&seq=" + m[2]}
+	}
+	if m := windowRef.FindStringSubmatch(text); m != nil {
+		return ref{Text: text, Path: "/evidence?verb=" + url.QueryEscape(m[1]) + "&from=" + url.QueryEscape(m[2]) + "&to=" + url.QueryEscape(m[3])}
 	}
 	if m := verbRef.FindStringSubmatch(text); m != nil {
 		return ref{Text: text, Path: "/evidence?verb=" + url.QueryEscape(m[1])}

@@ -174,6 +174,7 @@ func (c *console) tryStream(v *visit) error {
 	if err != nil {
 		return err
 	}
+	r.Header.Set("X-Hegui-Events", "moderation") // the page takes back what has to be taken back
 	v.w.Header().Set("Cache-Control", "no-store")
 	c.Gateway.ServeHTTP(v.w, r)
 	return nil

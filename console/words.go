@@ -27,7 +27,14 @@ func (c *console) funcs() template.FuncMap {
 			}
 			return c.site.Catalogue().Word(l, "kind", id)
 		},
-		"current":      current,
+		"current": current,
+		// A moment with a time of day does not fit into a date field: browsers would show it empty.
+		"dateType": func(s string) string {
+			if s == "" || len(s) == len("2006-01-02") {
+				return "date"
+			}
+			return "text"
+		},
 		"statusmeter":  statusMeter,
 		"capabilities": func() []operator.Capability { return operator.Capabilities[:] },
 		"holds":        func(r operator.Role, can operator.Capability) bool { return slices.Contains(r.Can, can) },
@@ -42,15 +49,11 @@ func current(path, entry string) bool {
 var statusClass = map[obligation.Status]string{obligation.Breach: "c-bad", obligation.Short: "c-warn", obligation.Unknown: "c-mute",
 	obligation.Notice: "c-notice", obligation.NotYet: "c-later", obligation.Met: "c-good", obligation.NotApplicable: "c-none"}
 
-// statusMeter draws how many duties have which status.
+// statusMeter draws how many duties have which status, beside the numbers themselves.
 func statusMeter(counts []statusCount) (template.HTML, error) {
 	var pairs []any
-	var label []string
 	for i := len(counts) - 1; i >= 0; i-- {
 		pairs = append(pairs, statusClass[counts[i].Status], counts[i].N)
 	}
-	for _, n := range counts {
-		label = append(label, string(n.Status))
-	}
-	return web.Meter(strings.Join(label, ", "), pairs...)
+	return web.Meter("", pairs...)
 }

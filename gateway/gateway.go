@@ -5,9 +5,14 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/journal"
@@ -15,7 +20,6 @@ import (
 	"github.com/hegui/hegui/service"
 	"github.com/hegui/hegui/upstream"
 	"github.com/hegui/hegui/users"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Options of New. All fields are required unless said.
@@ -27,33 +31,108 @@ type Options struct {
 	Users     *users.Register
 	Pool      *upstream.Pool
 	Lexicon   func() *moderation.Lexicon // the one in force; swapped while serving
-	PortalURL func() string              // where agreement and appeal links point
+	PortalURL func() string              // where agreement and appeal links point, without a slash at the end
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer
 	Now       func() time.Time // time.Now when nil
 }
 
 // Gateway serves /v1/… Safe for concurrent use.
-type Gateway struct{}
+type Gateway struct {
+	o       Options
+	guards  []Guard
+	metrics *metrics
+	limiter limiter
+	probes  *upstream.Pool // the built-in probe model, for Probe
 
-func New(o Options) (*Gateway, error) { panic("skeleton") }
+	draining atomic.Bool
+	running  sync.WaitGroup
+	stop     context.CancelCauseFunc // ends every stream when draining has lasted too long
+	stopped  context.Context
+
+	degradedMu sync.Mutex
+	degradedAt map[string]time.Time
+}
+
+// errDrained is why a stream ended that outlasted the draining.
+var errDrained = errors.New("hegui is shutting down")
+
+// New checks the options and builds the gateway.
+func New(o Options) (*Gateway, error) {
+	if o.Journal == nil || o.Vault == nil || o.Exchanges == nil || o.Services == nil || o.Users == nil || o.Pool == nil ||
+		o.Lexicon == nil || o.PortalURL == nil || o.Log == nil || o.Metrics == nil {
+		return nil, errors.New("gateway: an option is missing; all but Now are required")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	probes, err := upstream.New([]upstream.Endpoint{{Name: "probe", BaseURL: upstream.ProbeURL}}, func(string, bool, string) {})
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{o: o, guards: Guards(), probes: probes, degradedAt: map[string]time.Time{}}
+	g.stopped, g.stop = context.WithCancelCause(context.Background())
+	if g.metrics, err = newMetrics(o.Metrics); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
 
 // Handler serves /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models; every other path is an OpenAI-shaped 404.
-func (g *Gateway) Handler() http.Handler { panic("skeleton") }
+func (g *Gateway) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, op := range operations() {
+		mux.HandleFunc("POST /v1"+op.path, func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, op) })
+		mux.HandleFunc("/v1"+op.path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", "POST")
+			writeError(w, problem(http.StatusMethodNotAllowed, "method_not_allowed", "", "use POST for "+r.URL.Path), "")
+		})
+	}
+	mux.HandleFunc("GET /v1/models", g.models)
+	mux.HandleFunc("GET /v1/models/{model...}", g.models)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeError(w, problem(http.StatusNotFound, "unknown_path", "", "there is no "+clip(r.Method+" "+r.URL.Path, 120)+" here; hegui serves /v1/chat/completions, /v1/completions, /v1/embeddings and /v1/models"), "")
+	})
+	return mux
+}
 
 // Drain stops taking requests (503 with Retry-After) and waits until the running ones are recorded and delivered, or ctx
 // ends, when what still streams is stopped, told so on the wire and recorded.
-func (g *Gateway) Drain(ctx context.Context) error { panic("skeleton") }
-
-// ProbeResult is what a self-test of one guard of one service saw.
-type ProbeResult struct {
-	Service string `json:"service"`
-	Guard   string `json:"guard"` // label, moderate_in, moderate_out, privacy, record, agreement
-	OK      bool   `json:"ok"`
-	Saw     string `json:"saw"` // what was expected and what came, without content
+func (g *Gateway) Drain(ctx context.Context) error {
+	g.draining.Store(true)
+	done := make(chan struct{})
+	go func() { g.running.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	g.stop(errDrained)
+	<-done // every step of a call is bounded in time once its stream has been stopped
+	return ctx.Err()
 }
 
-// Probe sends synthetic requests through the same pipeline a client's request takes, with the service's own settings and
-// the built-in probe model, and looks at what comes out. They are recorded under application exchange.ProbeApplication.
-// The caller writes the results as journal.ProbeRan; the register's checks rest on them and on how fresh they are.
-func (g *Gateway) Probe(ctx context.Context, serviceID string) []ProbeResult { panic("skeleton") }
+// degraded tells journal and log that a guard could not work, at most once a minute for each guard and rule: the count of
+// affected exchanges is in their own records.
+func (g *Gateway) degraded(c *call, name, rule string, err error) {
+	g.degradedMu.Lock()
+	key := c.service.ID + "/" + name + "/" + rule
+	now := g.o.Now()
+	due := now.Sub(g.degradedAt[key]) > time.Minute
+	if due {
+		g.degradedAt[key] = now
+	}
+	g.degradedMu.Unlock()
+	if !due {
+		return
+	}
+	g.o.Log.Error("a guard could not work", "guard", name, "service", c.service.ID, "rule", rule, "error", err)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_, commitErr := g.o.Journal.Commit(ctx, journal.Write{Events: []journal.Event{{
+		Who: journal.Actor{Kind: "gateway", ID: name}, Verb: journal.GuardDegraded, Ref: journal.Ref{Kind: "service", ID: c.service.ID},
+		Body: jsonObject(map[string]string{"guard": name, "service": c.service.ID, "rule": rule, "error": err.Error()})}}})
+	if commitErr != nil {
+		g.o.Log.Error("the outage could not be recorded", "guard", name, "error", commitErr)
+	}
+}

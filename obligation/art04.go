@@ -4,6 +4,7 @@ import (
 	"context"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/measures"
@@ -112,21 +113,12 @@ func (j *judgement) checked(ctx context.Context, ev Evidence, direction string) 
 		return err
 	}
 	j.ref(ev.windowRef())
-	looked, missed := 0, 0
+	looked, missed := stats.Asked, stats.Asked-stats.InChecked
+	if direction == "out" {
+		looked, missed = stats.Generated, stats.Generated-stats.OutChecked
+	}
 	for _, r := range sample {
-		n := r.Checked.In
-		if direction == "out" {
-			n = r.Checked.Out
-			if r.Operation == "embedding" || r.Outcome == exchange.UpstreamError || r.Outcome == exchange.Broken {
-				continue // no text was delivered
-			}
-		}
-		if !generated(r) {
-			continue
-		}
-		looked++
-		if n < 0 {
-			missed++
+		if asked(r) && (direction == "in" && r.Checked.In < 0 || direction == "out" && r.Checked.Out < 0 && shown(r)) {
 			j.ref("exchange:" + r.ID)
 		}
 	}
@@ -137,10 +129,10 @@ func (j *judgement) checked(ctx context.Context, ev Evidence, direction string) 
 	j.fact("looked_at", looked)
 	j.fact("unchecked", missed)
 	if missed > 0 {
-		j.sayf(Breach, "近 24 小时查看的 %d 次交互中有 %d 次未经检测。", "Of %d exchanges looked at in the last 24 h, %d were not checked.", looked, missed)
+		j.sayf(Breach, "近 24 小时的 %d 次交互中有 %d 次未经检测。", "Of %d exchanges in the last 24 h, %d were not checked.", looked, missed)
 		j.mend("检查该服务的检测模式及降级记录。", "Look at the service's guard modes and at the record of degradations.")
 	} else {
-		j.sayf(Met, "近 24 小时查看的 %d 次交互全部经过检测。", "All %d exchanges looked at in the last 24 h were checked.", looked)
+		j.sayf(Met, "近 24 小时的 %d 次交互全部经过检测。", "All %d exchanges of the last 24 h were checked.", looked)
 	}
 	if stats.Degraded > 0 {
 		j.sayf(Notice, "近 24 小时有 %d 次交互遇到环节故障，按声明的规则处理。", "In %d exchanges of the last 24 h a guard could not work; the declared rule was followed.", stats.Degraded)
@@ -161,13 +153,14 @@ func (j *judgement) covers(l LexiconFacts) {
 	j.fact("risks_without_entry", empty)
 	if l.Hash == "" {
 		j.say(Breach, "没有生效的词库。", "No lexicon is in force.")
+		j.mend("启动服务，内置词库会随之生效。", "Start the server; the built-in lexicon takes effect with it.")
 		return
 	}
 	if len(empty) > 0 {
 		list := strings.Join(empty, "、")
 		j.say(Breach, "词库没有覆盖 "+list+"。", "The lexicon has no entry for "+strings.Join(empty, ", ")+".")
-		j.mend("hegui 不附带敏感词表；内置词库只作起步。请另行用覆盖全部风险的服务检测，直到可以导入自己的词库。",
-			"hegui ships no list of sensitive terms; the built-in lexicon is a start only. Check with a service that covers all risks until you can import your own.")
+		j.mend("hegui 不附带敏感词表，内置词库只作起步；请在 hegui.yaml 的 lexicons 中加入自己的词库。",
+			"hegui ships no list of sensitive terms and the built-in lexicon is a start only; name your own lists under lexicons in hegui.yaml.")
 	}
 }
 
@@ -183,11 +176,11 @@ func checkRefusals(ctx context.Context, ev Evidence) (Finding, error) {
 		return Finding{}, err
 	}
 	j := begin()
-	if stats.Total == 0 || stats.Newest.IsZero() {
+	if stats.Total == 0 {
 		j.say(Unknown, "近 24 小时没有交互，无从统计。", "There was no exchange in the last 24 h to count.")
 		return j.finding()
 	}
-	j.seen(stats.Newest)
+	j.seen(time.UnixMilli(stats.NewestMS))
 	j.ref(ev.windowRef())
 	content, judged, bare := 0, 0, 0
 	for _, r := range sample {
@@ -215,6 +208,7 @@ func checkRefusals(ctx context.Context, ev Evidence) (Finding, error) {
 	j.fact("refusals_without_reason", bare)
 	if bare > 0 {
 		j.sayf(Breach, "%d 次拒答没有代码或理由。", "%d refusals carry no code or no reason.", bare)
+		j.mend("查看所列交互，补上拒答的理由来源。", "Look at the exchanges named and find why no reason was recorded.")
 	}
 	j.sayf(Met, "近 24 小时查看的 %d 次交互中，因内容拒答 %d 次（%.1f%%）。", "Of %d exchanges looked at in the last 24 h, %d were refused for their content (%.1f %%).", judged, content, 100*rate)
 	if rate > 0.01 {

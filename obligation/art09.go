@@ -79,8 +79,8 @@ func checkAgreement(ctx context.Context, ev Evidence) (Finding, error) {
 	looked, byContract, without := 0, 0, 0
 	said := map[string][]acceptance{}
 	for _, r := range sample {
-		if !generated(r) {
-			continue
+		if r.Outcome == exchange.Rejected {
+			continue // turned away before any model saw it
 		}
 		looked++
 		if _, ok := contracts[r.Key]; ok {

@@ -25,8 +25,8 @@ func art11() []Control {
 	}, {
 		Duty:    "R11-03",
 		Control: Bilingual{"内容到期删除，网络日志至少留存六个月。", "Content is deleted at expiry; network logs stay at least six months."},
-		NotYet: &Bilingual{"可以按使用者销毁密钥，但尚无到期自动删除。请设置 keep_content: false，或自行定期清除到期使用者的内容。",
-			"A user's key can be destroyed, but nothing is deleted at expiry by itself yet. Set keep_content: false, or erase expired content yourself."},
+		NotYet: &Bilingual{"运行中的服务每小时删除超过 content_days 的加密内容，日志账本从不删除；但尚不统计逾期未删的记录，也没有依法保全。请核对日志中的 content.purged 事件，需要保全时延长 content_days。",
+			"The running server deletes sealed content older than content_days every hour and never deletes the journal; what is overdue is not counted yet and there is no legal hold. Look at the content.purged events, and lengthen content_days where content must be preserved."},
 	}, {
 		Duty:    "R11-04",
 		Control: Bilingual{"路由只通往境内运行的模型；向境外提供须有依据记录。", "Routes lead to models that run in mainland China; going abroad needs a record of its basis."},
@@ -75,26 +75,16 @@ func checkPrivacy(ctx context.Context, ev Evidence) (Finding, error) {
 			j.sayf(Notice, "服务 %s 在掩盖环节无法工作时放行。", "Service %s lets traffic pass when masking cannot work.", s.ID)
 		}
 	}
-	sample, err := ev.windowSample(ctx)
+	stats, err := ev.windowStats(ctx)
 	if err != nil {
 		return Finding{}, err
 	}
-	looked, missed := 0, 0
-	for _, r := range sample {
-		if !generated(r) {
-			continue
-		}
-		looked++
-		if r.Checked.Privacy < 0 {
-			missed++
-			j.ref("exchange:" + r.ID)
-		}
-	}
+	missed := stats.Asked - stats.PrivacyChecked
 	j.ref(ev.windowRef())
-	j.fact("looked_at", looked)
+	j.fact("looked_at", stats.Asked)
 	j.fact("unchecked", missed)
 	if missed > 0 {
-		j.sayf(Breach, "查看的 %d 次交互中有 %d 次未查找个人信息。", "Of %d exchanges looked at, %d were not searched for personal information.", looked, missed)
+		j.sayf(Breach, "近 24 小时的 %d 次交互中有 %d 次未查找个人信息。", "Of %d exchanges in the last 24 h, %d were not searched for personal information.", stats.Asked, missed)
 	}
 	if err := j.leaks(ctx, ev); err != nil {
 		return Finding{}, err

@@ -93,7 +93,7 @@ func checkTextLabel(ctx context.Context, ev Evidence) (Finding, error) {
 			return Finding{}, err
 		}
 		for _, r := range list {
-			if generated(r) && r.Operation != "embedding" && r.Application != exchange.ProbeApplication {
+			if shown(r) && r.Application != exchange.ProbeApplication {
 				j.ref("exchange:" + r.ID)
 			}
 		}

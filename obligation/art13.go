@@ -42,10 +42,10 @@ func checkAvailability(ctx context.Context, ev Evidence) (Finding, error) {
 	j.fact("exchanges_24h", stats.Total)
 	j.fact("failed_24h", failed)
 	j.ref(ev.windowRef())
-	if stats.Total == 0 || stats.Newest.IsZero() {
+	if stats.Total == 0 {
 		j.say(Unknown, "近 24 小时没有交互，无从计算可用率。", "There was no exchange in the last 24 h to reckon availability from.")
 	} else {
-		j.seen(stats.Newest)
+		j.seen(time.UnixMilli(stats.NewestMS))
 		up := 1 - float64(failed)/float64(stats.Total)
 		j.fact("availability", up)
 		status := Met

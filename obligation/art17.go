@@ -80,6 +80,7 @@ func checkLibrary(ctx context.Context, ev Evidence) (Finding, error) {
 	l := ev.Lexicon
 	if l.Hash == "" {
 		j.say(Breach, "没有生效的词库。", "No lexicon is in force.")
+		j.mend("启动服务，内置词库会随之生效。", "Start the server; the built-in lexicon takes effect with it.")
 		return j.finding()
 	}
 	total, empty, small := 0, []string{}, []string{}
@@ -116,7 +117,7 @@ func checkLibrary(ctx context.Context, ev Evidence) (Finding, error) {
 	if j.status == Met {
 		j.sayf(Met, "共 %d 条，覆盖 17 种风险。", "%d entries cover all 17 risks.", total)
 	}
-	j.mend("hegui 不附带敏感词表，本版本的词库只作起步；请自行准备词库，待可导入后导入。", "hegui ships no list of sensitive terms and this version's lexicon is a start only; prepare your own library, to be imported when that is possible.")
+	j.mend("hegui 不附带敏感词表，内置词库只作起步；请在 hegui.yaml 的 lexicons 中加入自己的词库并每周更新。", "hegui ships no list of sensitive terms and the built-in lexicon is a start only; name your own lists under lexicons in hegui.yaml and refresh them weekly.")
 	return j.finding()
 }
 
@@ -159,6 +160,7 @@ func checkNumbersShown(ctx context.Context, ev Evidence) (Finding, error) {
 	}
 	if len(absent) > 0 {
 		j.say(Breach, "公示页没有显示："+strings.Join(absent, "、")+"。", "The public page does not show "+strings.Join(absent, ", ")+".")
+		j.mend("确认公示站点运行的是现行声明。", "Make sure that the portal runs on the declaration in force.")
 	}
 	if j.status == Met {
 		j.sayf(Met, "从外部取得的公示页显示了 %d 条路由的模型名称与编号。", "The public page, fetched from outside, shows name and number for %d routes.", shown)

@@ -79,18 +79,12 @@ func checkRecord(ctx context.Context, ev Evidence) (Finding, error) {
 	return j.finding()
 }
 
-// ends counts openings without an end. The three readings are taken in an order in which a running exchange can only make
-// the result smaller: what remains is missing.
+// lateEnd is how long an exchange may run before a missing end counts as missing.
+const lateEnd = time.Hour
+
+// ends counts exchanges without an end.
 func (j *judgement) ends(ctx context.Context, ev Evidence) error {
-	opened, err := ev.Journal.Count(ctx, journal.Filter{Verbs: []journal.Verb{journal.ExchangeOpened}})
-	if err != nil {
-		return err
-	}
-	running, err := ev.Exchanges.OpenCount(ctx)
-	if err != nil {
-		return err
-	}
-	closed, err := ev.Journal.Count(ctx, journal.Filter{Verbs: []journal.Verb{journal.ExchangeClosed}})
+	open, err := ev.Exchanges.Unclosed(ctx, ev.Now.Add(-lateEnd))
 	if err != nil {
 		return err
 	}
@@ -98,17 +92,15 @@ func (j *judgement) ends(ctx context.Context, ev Evidence) error {
 	if err != nil {
 		return err
 	}
-	missing := opened - running - closed
-	j.fact("opened", opened)
-	j.fact("closed", closed)
-	j.fact("running", running)
+	j.fact("exchanges_24h", stats.Total)
+	j.fact("without_end", open)
 	j.fact("broken_24h", stats.Broken)
 	j.ref("verb:"+string(journal.ExchangeOpened), "verb:"+string(journal.ExchangeClosed))
-	if missing > 0 {
-		j.sayf(Breach, "%d 次交互有开始而没有结束记录。", "%d exchanges were opened and have no end on record.", missing)
-		j.mend("执行 hegui journal verify。", "Run hegui journal verify.")
+	if open > 0 {
+		j.sayf(Breach, "%d 次交互开始一小时后仍没有结束记录。", "%d exchanges have no end on record an hour after they began.", open)
+		j.mend("启动停止的节点，它会补记中断的交互；再执行 hegui journal verify。", "Start the node that stopped, it closes what was cut off; then run hegui journal verify.")
 	} else {
-		j.sayf(Met, "已开始的 %d 次交互都有结束记录或正在进行。", "All %d exchanges opened have an end on record or are running.", opened)
+		j.say(Met, "没有缺少结束记录的交互。", "No exchange lacks its end.")
 	}
 	if stats.Broken > 0 {
 		j.sayf(Notice, "近 24 小时有 %d 次交互因服务中断而补记结束。", "%d exchanges of the last 24 h were closed afterwards because hegui itself had died.", stats.Broken)
@@ -144,6 +136,7 @@ func (j *judgement) fields(ctx context.Context, ev Evidence) error {
 	j.fact("fields_lacking", lacking)
 	if share < wantedFields {
 		j.sayf(Breach, "查看的 %d 条记录字段完整率为 %.2f%%，低于 99.9%%。", "In %d records looked at, %.2f %% of the fields are filled, less than 99.9 %%.", len(sample), 100*share)
+		j.mend("查看所列交互缺少哪些字段。", "Look at the exchanges named for the fields they lack.")
 	} else {
 		j.sayf(Met, "查看的 %d 条记录字段完整率为 %.2f%%。", "In %d records looked at, %.2f %% of the fields are filled.", len(sample), 100*share)
 	}

@@ -215,7 +215,17 @@ func (j *judgement) declares(ctx context.Context, ev Evidence, s Scope) error {
 	return nil
 }
 
-// generated tells whether a record is of an exchange that a model was asked for.
-func generated(r exchange.Record) bool {
-	return r.Outcome != exchange.Rejected && r.Verdict != exchange.Refuse
+// asked tells whether a record is of an exchange that went to a model or was refused after it had been looked at; those
+// turned away at the door, and those that hegui's own end cut off, were not looked at.
+func asked(r exchange.Record) bool {
+	return r.Outcome != exchange.Rejected && r.Outcome != exchange.Broken
+}
+
+// shown tells whether the user was shown text that a model made, as exchange.Stats counts it.
+func shown(r exchange.Record) bool {
+	switch r.Verdict {
+	case exchange.Allow, exchange.Mask, exchange.Guide, exchange.Stop:
+		return r.Output != "" && r.Operation != "embedding"
+	}
+	return false
 }

@@ -1,15 +1,23 @@
 // Package privacy finds and masks Chinese personal information in text (Art 11; PIPL 51). Pure: no database, no HTTP, no clock.
+//
+// Found are resident identity numbers, mobile numbers, bank cards and e-mail addresses. Every rule decides by checksum,
+// table and border, so that order numbers, timestamps, versions and addresses of machines stay as they are: masking what
+// is nobody's data is a defect too.
 package privacy
 
 // Kind of personal information.
 type Kind string
 
+// The kinds that are found.
 const (
 	ResidentID Kind = "resident_id" // GB 11643: region, date, ISO 7064 MOD 11-2 check digit
 	Mobile     Kind = "mobile"
 	BankCard   Kind = "bank_card" // Luhn and a known issuer prefix
 	Email      Kind = "email"
 )
+
+// Version names the rules, for the record.
+const Version = "privacy/1"
 
 // Span is one find; offsets are bytes in the text given.
 type Span struct {
@@ -18,23 +26,110 @@ type Span struct {
 }
 
 // Scan returns the finds in text, in order, not overlapping.
-func Scan(text []byte) []Span { panic("skeleton") }
+func Scan(text []byte) []Span {
+	spans, _ := scan(nil, text, 0, true)
+	return spans
+}
 
-// Mask appends text to dst with every find masked (138****5678 style; digits and letters become '*', length in runes kept)
-// and returns dst and the finds.
-func Mask(dst, text []byte) ([]byte, []Span) { panic("skeleton") }
+// Mask appends text to dst with every find masked and returns dst and the finds. A mobile keeps its first three and last
+// four digits (138****5678), an identity number its first three and last two, a card its last four, an address its first
+// letter and domain; every other digit or letter of a find becomes '*', separators and the number of characters stay.
+func Mask(dst, text []byte) ([]byte, []Span) {
+	spans := Scan(text)
+	return mask(dst, text, 0, spans), spans
+}
 
-// Stream masks a channel while it streams: it holds back only what could still be part of a find (a running number or
-// address). Its output depends on the text alone, never on how it was cut. Not safe for concurrent use.
-type Stream struct{}
+// mask appends text, which stands at base in the whole, with the spans masked.
+func mask(dst, text []byte, base int, spans []Span) []byte {
+	at := 0
+	for _, s := range spans {
+		dst = append(dst, text[at:s.Start-base]...)
+		dst = maskOne(dst, text[s.Start-base:s.End-base], s.Kind)
+		at = s.End - base
+	}
+	return append(dst, text[at:]...)
+}
 
-func NewStream() *Stream { panic("skeleton") }
+func maskOne(dst, find []byte, kind Kind) []byte {
+	if kind == Email {
+		for i, b := range find {
+			if b == '@' {
+				return append(dst, find[i:]...)
+			}
+			if i > 0 {
+				b = '*'
+			}
+			dst = append(dst, b)
+		}
+		return dst
+	}
+	total := 0
+	for i := 0; i < len(find); {
+		n, size := digit(find, i)
+		if n >= 0 || find[i] == 'X' || find[i] == 'x' {
+			total++
+		}
+		i += size
+	}
+	keepFirst, keepLast := 3, 2
+	switch kind {
+	case Mobile:
+		keepFirst, keepLast = 3, 4
+		keepFirst += total - 11 // a country code stays
+	case BankCard:
+		keepFirst, keepLast = 0, 4
+	}
+	seen := 0
+	for i := 0; i < len(find); {
+		n, size := digit(find, i)
+		if n < 0 && find[i] != 'X' && find[i] != 'x' {
+			dst = append(dst, find[i:i+size]...)
+			i += size
+			continue
+		}
+		seen++
+		if seen <= keepFirst || seen > total-keepLast {
+			dst = append(dst, find[i:i+size]...)
+		} else {
+			dst = append(dst, '*')
+		}
+		i += size
+	}
+	return dst
+}
 
-// Write returns masked text that is final, and the finds completed (offsets in the whole unmasked text).
-func (s *Stream) Write(chunk []byte) ([]byte, []Span) { panic("skeleton") }
+// Stream masks a channel while it streams: it holds back only what could still be part of a find, at most holdMax bytes.
+// Its output depends on the text alone, never on how it was cut. Not safe for concurrent use.
+type Stream struct {
+	buf  []byte // lookBehind bytes already given out, then what is held
+	from int    // where the held part of buf begins
+	base int    // offset of buf in the whole text
+	out  []byte
+}
+
+// NewStream starts at offset 0 of an empty text.
+func NewStream() *Stream { return &Stream{} }
+
+// Write returns masked text that is final, valid until the next call, and the finds completed (offsets in the whole
+// unmasked text).
+func (s *Stream) Write(chunk []byte) ([]byte, []Span) { return s.step(chunk, false) }
 
 // Close returns the rest.
-func (s *Stream) Close() ([]byte, []Span) { panic("skeleton") }
+func (s *Stream) Close() ([]byte, []Span) { return s.step(nil, true) }
 
-// Version names the rules, for the record.
-const Version = "privacy/1"
+func (s *Stream) step(chunk []byte, final bool) ([]byte, []Span) {
+	if drop := s.from - lookBehind; drop > 0 {
+		s.buf = s.buf[:copy(s.buf, s.buf[drop:])]
+		s.from -= drop
+		s.base += drop
+	}
+	s.buf = append(s.buf, chunk...)
+	spans, upTo := scan(nil, s.buf, s.from, final)
+	for i := range spans {
+		spans[i].Start += s.base
+		spans[i].End += s.base
+	}
+	s.out = mask(s.out[:0], s.buf[s.from:upTo], s.base+s.from, spans)
+	s.from = upTo
+	return s.out, spans
+}

@@ -22,12 +22,17 @@ function onlyHTTP(address) {
   return typeof address === "string" && /^https?:\/\//.test(address) ? address : "";
 }
 
+// word finds the word for a code among the form's data attributes, and is the code itself where there is none.
+function word(family, code) {
+  return words[family + code[0].toUpperCase() + code.slice(1)] || code;
+}
+
 function under(answer) {
   const line = add("div", "under");
-  if (answer.verdict) line.append(add("span", "mark word v-" + answer.verdict, words["verdict" + answer.verdict[0].toUpperCase() + answer.verdict.slice(1)] || answer.verdict));
-  if (answer.finish) line.append(add("span", "tag", answer.finish));
+  if (answer.verdict) line.append(add("span", "mark word v-" + answer.verdict, word("verdict", answer.verdict)));
+  if (answer.finish) line.append(add("span", "tag", word("finish", answer.finish)));
   if (answer.code) line.append(add("code", "", answer.code));
-  if (answer.label) line.append(add("span", "tag", words.label + " " + answer.label));
+  if (answer.label) line.append(add("span", "tag", words.label + " " + word("label", answer.label)));
   if (answer.link) {
     const a = add("a", "", answer.code === "agreement_required" ? words.accept : words.act);
     a.href = answer.link;
@@ -82,6 +87,11 @@ form.addEventListener("submit", async (event) => {
     let object;
     try { object = JSON.parse(payload); } catch { return; }
     take(answer, object);
+    if (object.action && typeof object.from === "number") { // event: hegui.moderation; what stands from there on is taken back
+      answer.verdict = object.action;
+      answer.text = Array.from(answer.text).slice(0, object.from).join("");
+      bubble.textContent = answer.text;
+    }
     if (object.error) answer.broken = object.error.message || words.cut;
     for (const choice of object.choices || []) {
       if (choice.index) continue; // the page shows the first of parallel choices
@@ -93,10 +103,6 @@ form.addEventListener("submit", async (event) => {
         last = performance.now();
       }
       answer.finish = choice.finish_reason || answer.finish;
-    }
-    if (object.type === "retract" || object.type === "replace") {
-      answer.text = object.text || "";
-      bubble.textContent = answer.text;
     }
   };
 

@@ -253,6 +253,11 @@ func (tab *Tab) Shot(name string) {
 func (tab *Tab) Fits() {
 	tab.t.Helper()
 	if over := Eval[float64](tab, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
-		tab.t.Errorf("the page is %v px wider than the screen", over)
+		tab.t.Errorf("%s is %v px wider than the screen of %v px; the widest part: %s", Eval[string](tab, "location.pathname"), over,
+			Eval[float64](tab, "innerWidth"), Eval[string](tab, `(() => {
+				const edge = document.documentElement.clientWidth;
+				const out = [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > edge + 1 && !e.closest(".scroll, .side, .tabs, pre"));
+				return out.slice(0, 3).map(e => e.tagName + "." + e.className).join(", ");
+			})()`))
 	}
 }

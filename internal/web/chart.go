@@ -107,7 +107,8 @@ func roundUp(v int64) int64 {
 	}
 }
 
-// Meter draws shares of a whole as one bar, in the order given: pairs of CSS class and number.
+// Meter draws shares of a whole as one bar, in the order given: pairs of CSS class and number. Without a label it is hidden
+// from screen readers, for bars that stand beside their numbers.
 func Meter(label string, pairs ...any) (template.HTML, error) {
 	var total int64
 	values := make([]int64, 0, len(pairs)/2)
@@ -123,7 +124,11 @@ func Meter(label string, pairs ...any) (template.HTML, error) {
 		total += values[i/2]
 	}
 	var o strings.Builder
-	fmt.Fprintf(&o, `<svg class="meter" viewBox="0 0 400 10" preserveAspectRatio="none" role="img" aria-label="%s"><rect class="track" width="400" height="10"/>`, html.EscapeString(label))
+	what := `aria-hidden="true"`
+	if label != "" {
+		what = `role="img" aria-label="` + html.EscapeString(label) + `"`
+	}
+	fmt.Fprintf(&o, `<svg class="meter" viewBox="0 0 400 10" preserveAspectRatio="none" %s><rect class="track" width="400" height="10"/>`, what)
 	var x float64
 	for i, v := range values {
 		if v == 0 {

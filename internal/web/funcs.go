@@ -70,13 +70,16 @@ func (s *Site) ago(l Lang, t time.Time) string {
 	if d < 5*time.Second {
 		return s.cat.T(l, "time.now")
 	}
+	if d < 10*time.Second { // milliseconds would be out of place here
+		return s.cat.T(l, "time.ago", s.cat.T(l, "time.s", int64(d/time.Second)))
+	}
 	return s.cat.T(l, "time.ago", s.span(l, d))
 }
 
 // span words a length of time by its largest unit.
 func (s *Site) span(l Lang, d time.Duration) string {
 	switch {
-	case d < time.Second:
+	case d < 10*time.Second:
 		return s.cat.T(l, "time.ms", d.Milliseconds())
 	case d < 2*time.Minute:
 		return s.cat.T(l, "time.s", int64(d/time.Second))

@@ -1,12 +1,17 @@
 package web
 
 import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/hegui/hegui/internal/store"
 )
 
 // small is a site with one view that exercises what pages use.
@@ -182,6 +187,27 @@ func TestBase(t *testing.T) {
 	}
 	if c := w.Result().Cookies(); len(c) != 1 || c[0].Path != "/sub/" {
 		t.Errorf("cookie %v", c)
+	}
+}
+
+func TestAsProblem(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want int
+	}{
+		{fmt.Errorf("x: %w", store.ErrNotFound), 404}, {fmt.Errorf("x: %w", driver.ErrBadConn), 503}, {errors.New("x"), 500},
+		{&http.MaxBytesError{Limit: 1}, 413}, {fmt.Errorf("x: %w", &Problem{Status: 409}), 409},
+	} {
+		if got := AsProblem(c.err); got.Status != c.want {
+			t.Errorf("%v: %d, want %d", c.err, got.Status, c.want)
+		}
+	}
+	s := mustSite(t)
+	w := httptest.NewRecorder()
+	s.Fail(w, httptest.NewRequest("GET", "/api/v1/x?lang=en", nil), Frame{}, fmt.Errorf("secret detail: %w", driver.ErrBadConn))
+	body := w.Body.String()
+	if w.Code != 503 || w.Header().Get("Retry-After") == "" || w.Header().Get("Content-Type") != "application/problem+json" || strings.Contains(body, "secret") || !strings.Contains(body, "disk space") {
+		t.Errorf("%d %v %s", w.Code, w.Header(), body)
 	}
 }
 

@@ -1,0 +1,43 @@
+# make run    a demo installation in ./hegui-data, with a sample model
+# make test   everything that proves the house; installs what the tests need (Debian, Ubuntu)
+# make lint   gofmt, vet, staticcheck
+# make bench  measurements, in the order of packages
+
+SHELL := /bin/bash
+export CGO_ENABLED = 0
+export PATH := $(PATH):/usr/local/go/bin
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# Modules of their own inside this repository, such as the client that verifies an exported journal with a foreign tool.
+NESTED = $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path '*/node_modules/*' -not -path './hegui-data/*'))
+# Tests that start a browser or a database wait on the clock; more of them at once than cores makes them flaky.
+GOTEST = go test -timeout 20m
+
+.PHONY: run test lint bench tools build
+
+run:
+	go run ./cmd/hegui serve --demo
+
+build:
+	go build -trimpath -o bin/hegui ./cmd/hegui
+
+tools:
+	@internal/testkit/install.sh
+
+lint:
+	@echo "==> gofmt"
+	@files=$$(git ls-files --cached --others --exclude-standard '*.go' | xargs -r gofmt -l); if [ -n "$$files" ]; then echo "not formatted:"; echo "$$files"; exit 1; fi
+	@echo "==> go vet"
+	@go vet ./...
+	@echo "==> staticcheck"
+	@go run $(STATICCHECK) ./...
+
+test: tools lint
+	@echo "==> go test: $$(go list ./... | wc -l) packages, a line each as they end"
+	@$(GOTEST) ./...
+	@for m in $(NESTED); do echo "==> go test in $$m"; (cd $$m && go vet ./... && $(GOTEST) ./...) || exit 1; done
+	@echo "==> all green"
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+	@for s in $(wildcard bench/*.sh); do echo "==> $$s"; bash $$s || exit 1; done

@@ -1,0 +1,310 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+	"unicode"
+
+	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/internal/store"
+	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/label"
+	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/service"
+	"github.com/hegui/hegui/upstream"
+	"github.com/hegui/hegui/users"
+)
+
+// call is one exchange on its way through the guards. One goroutine owns it.
+type call struct {
+	w       http.ResponseWriter
+	r       *http.Request
+	op      operation
+	started time.Time
+	id      string // of the exchange
+	content string // content ID
+	probe   bool   // one of hegui's own
+	pool    *upstream.Pool
+
+	body     bytes.Buffer
+	request  request
+	stream   bool
+	name     string // of the user, as the application calls them
+	key      service.Key
+	service  service.Service
+	user     users.User
+	vaultKey *journal.SubjectKey
+	route    service.Route
+	lexicon  *moderation.Lexicon
+	policy   string
+	edits    []edit
+	masked   bool
+	scratch  []byte
+	stopped  string // guard that interrupted
+
+	answered string // model that upstream reported
+	target   string
+	tries    int
+	first    time.Time // first byte of the answer
+	usage    json.RawMessage
+	findings []exchange.Finding
+	total    int
+	checked  exchange.Checked
+	outages  []exchange.Outage
+
+	visible  []byte // what the user saw, choices and channels one after the other
+	withheld []byte
+	cuts     string // worst verdict of the output
+	risk     string // category of the first violation in the output
+	labels   string // text, ui or none, as written
+}
+
+// maxKept bounds what is kept of an answer, in bytes; commitments cover what is kept.
+const maxKept = 256 << 10
+
+func (c *call) found(f exchange.Finding) {
+	c.total++
+	if len(c.findings) < 64 {
+		c.findings = append(c.findings, f)
+	}
+}
+
+// refusalText answers in the language of the user's last words.
+func (c *call) refusalText() string {
+	for _, r := range string(c.request.last) {
+		if unicode.Is(unicode.Han, r) {
+			return c.service.RefusalZH
+		}
+	}
+	if len(c.request.last) == 0 && c.service.LabelLang == "zh" {
+		return c.service.RefusalZH
+	}
+	return c.service.RefusalEN
+}
+
+func (c *call) errorWanted() bool {
+	return c.service.Refusal == "error" || c.r.Header.Get("X-Hegui-Refusal") == "error" || c.op.name == "embedding"
+}
+
+// serve takes one request through everything.
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, op operation) {
+	g.running.Add(1)
+	defer g.running.Done()
+	c := &call{w: w, r: r, op: op, started: g.o.Now(), id: store.NewID(), pool: g.o.Pool,
+		checked: exchange.Checked{In: -1, Out: -1, Privacy: -1}, labels: "none", lexicon: g.o.Lexicon()}
+	c.content = c.id // one number finds the exchange and everything generated in it
+	c.policy = c.lexicon.Hash()
+	if g.draining.Load() {
+		in := problem(http.StatusServiceUnavailable, "draining", "", "this hegui is shutting down; send the request again, another node will take it")
+		in.Retry = time.Second
+		writeError(w, in, "")
+		return
+	}
+	if p, ok := r.Context().Value(probeKey{}).(*probeCall); ok {
+		c.probe, c.pool = true, g.probes
+		p.id = c.id
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			g.o.Log.Error("a request failed", "exchange", c.id, "panic", p)
+			panic(http.ErrAbortHandler) // never an empty 200: the connection breaks
+		}
+	}()
+	if in := g.admit(r.Context(), c); in != nil {
+		g.reject(c, in)
+		return
+	}
+	g.answer(c)
+}
+
+// reject answers a request that no model will see, after recording it.
+func (g *Gateway) reject(c *call, in *Interruption) {
+	record := g.record(c)
+	record.Outcome, record.Verdict, record.Code, record.Reason = exchange.Rejected, exchange.Refuse, in.Code, in.Reason
+	if in.Verdict == exchange.Refuse {
+		record.Outcome = exchange.Complete // a refusal of content is an answer
+	}
+	// Strangers without a key are counted, not recorded: otherwise anyone could fill the journal.
+	if c.key.ID != "" {
+		content := c.kept()
+		if err := g.finish(c, record, content); err != nil {
+			g.o.Log.Error("a rejection could not be recorded", "exchange", c.id, "code", in.Code, "error", err)
+			in = unavailable("record_unavailable", "the record cannot be written at the moment, and nothing is answered without one")
+		}
+	}
+	g.metrics.count(c, record)
+	if in.Status == http.StatusOK {
+		g.refuse(c, in)
+		return
+	}
+	writeError(c.w, in, c.id)
+}
+
+// record is the exchange so far.
+func (g *Gateway) record(c *call) exchange.Record {
+	return exchange.Record{
+		Intent: g.intent(c), Ended: g.o.Now().UTC(), Verdict: exchange.Allow, Route: c.target, Answered: clip(c.answered, 200), Tries: c.tries,
+		Label: c.labels, Checked: c.checked, Findings: c.findings, Total: c.total, Usage: c.usage, Guards: c.outages, FirstMS: c.firstMS(),
+	}
+}
+
+func (c *call) firstMS() int64 {
+	if c.first.IsZero() {
+		return 0
+	}
+	return c.first.Sub(c.started).Milliseconds()
+}
+
+func (g *Gateway) intent(c *call) exchange.Intent {
+	in := exchange.Intent{ID: c.id, At: c.started.UTC().Truncate(time.Millisecond), ContentID: c.content, Service: c.service.ID,
+		Application: c.key.Application, Key: c.key.ID, User: c.user.Subject, Operation: c.op.name, Model: c.route.Name, Stream: c.stream,
+		Source: c.r.RemoteAddr, Client: clip(c.r.UserAgent(), 200), Policy: c.policy}
+	if a, ok := c.r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		in.Destination = a.String()
+	}
+	if c.vaultKey != nil && c.body.Len() > 0 {
+		in.Input = c.vaultKey.Commitment("input", c.sent())
+	}
+	return in
+}
+
+// sent is the request as the model gets it, but for the model's name: personal information masked.
+func (c *call) sent() []byte {
+	if len(c.edits) == 0 {
+		return c.request.raw
+	}
+	return splice(make([]byte, 0, len(c.request.raw)), c.request.raw, c.edits)
+}
+
+// kept is the content to seal, nil when the service keeps none.
+func (c *call) kept() *exchange.Content {
+	if !c.service.KeepContent || c.vaultKey == nil || c.probe {
+		return nil
+	}
+	content := &exchange.Content{Visible: string(c.visible), Withheld: string(c.withheld)}
+	if c.request.raw != nil {
+		content.Request = json.RawMessage(c.sent())
+		if len(c.request.doc.nodes) == 0 || c.request.doc.nodes[0].end == 0 { // never parsed: keep it as a string
+			content.Request = appendJSON(nil, c.request.raw)
+		}
+	}
+	return content
+}
+
+// finish makes the record durable. It outlives the client: a record does not depend on anyone still listening.
+func (g *Gateway) finish(c *call, record exchange.Record, content *exchange.Content) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), 20*time.Second)
+	defer cancel()
+	if len(c.visible) > 0 && c.vaultKey != nil {
+		record.Output = c.vaultKey.Commitment("output", c.visible)
+	}
+	return g.o.Exchanges.Finish(ctx, record, c.vaultKey, content)
+}
+
+// errUnrecorded says that the intent could not be made durable.
+var errUnrecorded = errors.New("the intent could not be recorded")
+
+// answer asks the model while the intent is made durable, and delivers.
+func (g *Gateway) answer(c *call) {
+	ctx := c.r.Context()
+	if !c.service.CancelUpstream {
+		ctx = context.WithoutCancel(ctx)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	unhook := context.AfterFunc(g.stopped, func() { cancel(errDrained) })
+	defer unhook()
+
+	intent := g.intent(c)
+	begun := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		defer cancel()
+		begun <- g.o.Exchanges.Begin(ctx, intent)
+	}()
+	response, err := c.pool.Do(ctx, c.targets(), upstream.Request{
+		Method: http.MethodPost, Path: c.op.path, Stream: c.stream, Header: c.forward(),
+		Body: func(t upstream.Target) []byte {
+			if c.probe {
+				return c.request.withModel("probe", c.edits)
+			}
+			return c.request.withModel(t.Model, c.edits)
+		}})
+	if beginErr := <-begun; beginErr != nil {
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		g.o.Log.Error("an intent could not be recorded", "exchange", c.id, "error", beginErr)
+		g.metrics.outages.WithLabelValues("begin", "closed").Inc()
+		writeError(c.w, unavailable("record_unavailable", "the record cannot be written at the moment, and nothing is generated without one"), c.id)
+		return
+	}
+	if err != nil {
+		g.failed(c, err)
+		return
+	}
+	defer func() { _ = response.Body.Close() }()
+	c.target, c.tries = response.Target.Endpoint, response.Tries
+	switch {
+	case response.StatusCode != http.StatusOK:
+		g.passError(c, response)
+	case c.stream:
+		g.deliverStream(ctx, cancel, c, response)
+	default:
+		g.deliverPlain(ctx, c, response)
+	}
+}
+
+func (c *call) targets() []upstream.Target {
+	if c.probe {
+		return []upstream.Target{{Endpoint: "probe", Model: "probe"}}
+	}
+	return c.route.Targets
+}
+
+// forward picks the client's headers that belong to the exchange and not to its connection or key.
+func (c *call) forward() http.Header {
+	h := http.Header{"Content-Type": {"application/json"}}
+	for _, name := range []string{"Accept", "Openai-Beta", "Traceparent", "Tracestate", "X-Request-Id", "Idempotency-Key"} {
+		if v := c.r.Header.Values(name); len(v) > 0 {
+			h[name] = v
+		}
+	}
+	return h
+}
+
+// conclude makes the final record of an exchange that a model was asked for, and says whether the last byte may leave.
+func (g *Gateway) conclude(c *call, outcome exchange.Outcome, code, reason string) error {
+	record := g.record(c)
+	record.Outcome, record.Code, record.Reason = outcome, code, reason
+	switch {
+	case c.cuts != "":
+		record.Verdict = exchange.Verdict(c.cuts)
+	case c.masked:
+		record.Verdict = exchange.Mask
+	}
+	err := g.finish(c, record, c.kept())
+	g.metrics.count(c, record)
+	if err != nil {
+		g.o.Log.Error("a record could not be written", "exchange", c.id, "error", err)
+	}
+	return err
+}
+
+// implicit is the machine part of the label.
+func (g *Gateway) implicit(c *call) label.Implicit {
+	return label.Produced(g.o.Services.Provider().Code, c.content)
+}
+
+func jsonObject(v any) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return json.RawMessage(`{}`)
+	}
+	return b
+}

@@ -1,0 +1,374 @@
+package gateway
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+
+	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/label"
+	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/privacy"
+	"github.com/hegui/hegui/service"
+)
+
+// output takes the answer's text through the guards that come after the model: moderate_out, privacy_out, label. Text is
+// cut into channels (content, reasoning, tool arguments, and whatever else carries strings) for each choice; what becomes
+// visible in a channel depends on its text alone, never on how upstream cut it.
+type output struct {
+	g       *Gateway
+	c       *call
+	enforce bool
+	mask    string // off, observe, mask
+	choices []*choice
+}
+
+// choice is one of n alternatives.
+type choice struct {
+	index    int // -1: strings of the answer that belong to no choice
+	channels []*channel
+	label    labeller
+	ended    bool // its finish has been sent, or it was cut off
+	altered  bool // some text was held back, masked or cut, so its logprobs would say more than its text
+}
+
+// channel is one running text.
+type channel struct {
+	name           string
+	window         *moderation.Window
+	mask           *privacy.Stream
+	prefix, suffix string // JSON around a piece of it inside a delta
+	visible        []byte
+	bypass         bool // a guard failed and the service's rule is open
+}
+
+func (g *Gateway) newOutput(c *call) *output {
+	o := &output{g: g, c: c, enforce: c.service.Modes.ModerateOut.Act != "observe", mask: c.service.Privacy.Out}
+	if o.mask == "mask" && c.service.Modes.Privacy.Act == "observe" {
+		o.mask = "observe"
+	}
+	c.checked.Out = 0
+	return o
+}
+
+func (o *output) choice(index int) *choice {
+	for _, ch := range o.choices {
+		if ch.index == index {
+			return ch
+		}
+	}
+	ch := &choice{index: index, label: o.newLabeller(), ended: index < 0}
+	o.choices = append(o.choices, ch)
+	return ch
+}
+
+func (o *output) channel(ch *choice, name, prefix, suffix string) *channel {
+	for _, x := range ch.channels {
+		if x.name == name {
+			return x
+		}
+	}
+	x := &channel{name: name, prefix: prefix, suffix: suffix, window: o.c.lexicon.NewWindow()}
+	if o.mask != "off" {
+		x.mask = privacy.NewStream()
+	}
+	ch.channels = append(ch.channels, x)
+	return x
+}
+
+// cut is why a choice ends early.
+type cut struct {
+	category string // risk, empty when a guard failed
+	code     string
+}
+
+// feed gives a channel its next text and returns what may now be shown. A cut means the choice is over; what came with it
+// may still be shown.
+func (o *output) feed(ch *choice, x *channel, text []byte) ([]byte, *cut) {
+	o.c.checked.Out += len(text)
+	return o.step(ch, x, text, false)
+}
+
+// close ends a channel and returns what was held back.
+func (o *output) close(ch *choice, x *channel) ([]byte, *cut) { return o.step(ch, x, nil, true) }
+
+func (o *output) step(ch *choice, x *channel, text []byte, last bool) (visible []byte, stop *cut) {
+	defer func() {
+		if p := recover(); p != nil { // a guard could not work: the declared rule decides
+			in := o.g.outage(o.c, "moderate_out", func(m service.Modes) service.Mode { return m.ModerateOut }, fmt.Errorf("panic: %v", p))
+			x.bypass = true
+			visible = text
+			if in != nil {
+				visible, stop = nil, &cut{code: "guard_unavailable"}
+			}
+		}
+	}()
+	if x.bypass {
+		visible = text
+	} else {
+		visible, stop = o.screen(ch, x, text, last)
+	}
+	if !bytes.Equal(visible, text) {
+		ch.altered = true
+	}
+	if x.name == contentChannel {
+		visible = o.labelled(ch, visible)
+	}
+	if len(x.visible)+len(visible) <= maxKept {
+		x.visible = append(x.visible, visible...)
+	}
+	return visible, stop
+}
+
+func (o *output) screen(ch *choice, x *channel, text []byte, last bool) ([]byte, *cut) {
+	step := x.window.Write(text)
+	var stop *cut
+	released := step.Release
+	for round := 0; ; round++ {
+		for _, f := range step.Findings {
+			o.c.found(exchange.Finding{Where: "out", Channel: x.name, Choice: ch.index, Category: f.Category, Tier: string(f.Tier),
+				Detector: "lexicon", Artefact: o.c.policy, Entry: f.Entry, Start: f.Start, End: f.End})
+		}
+		if step.Violation != nil && o.enforce {
+			stop = &cut{category: step.Violation.Category, code: "content_filter"}
+			if len(o.c.withheld) < maxKept {
+				o.c.withheld = append(o.c.withheld, text...)
+			}
+			break
+		}
+		if !last || round == 1 {
+			break
+		}
+		released = append([]byte(nil), released...)
+		step = x.window.Close()
+		released = append(released, step.Release...)
+	}
+	if !o.enforce { // observe: everything passes, findings are recorded
+		released = text
+	}
+	if x.mask == nil {
+		return released, stop
+	}
+	masked, spans := x.mask.Write(released)
+	if last || stop != nil {
+		masked = append([]byte(nil), masked...)
+		rest, more := x.mask.Close()
+		masked, spans = append(masked, rest...), append(spans, more...)
+	}
+	for _, s := range spans {
+		o.c.found(exchange.Finding{Where: "out", Channel: x.name, Choice: ch.index, Category: string(s.Kind), Tier: "mask", Detector: "privacy",
+			Artefact: privacy.Version, Start: s.Start, End: s.End})
+	}
+	if o.mask != "mask" {
+		return released, stop
+	}
+	if len(spans) > 0 {
+		o.c.masked = true
+	}
+	return masked, stop
+}
+
+// settle gathers what the record needs from all channels.
+func (o *output) settle() {
+	for _, ch := range o.choices {
+		for _, x := range ch.channels {
+			if len(o.c.visible)+len(x.visible) <= maxKept {
+				o.c.visible = append(o.c.visible, x.visible...)
+			}
+		}
+	}
+	if o.mask != "off" {
+		o.c.checked.Privacy = max(o.c.checked.Privacy, 0) + o.c.checked.Out
+	}
+	o.c.labels = o.labels()
+}
+
+// violated notes the worst that happened to the answer.
+func (o *output) violated(stop *cut) {
+	o.c.cuts = o.c.service.OnViolation
+	if o.c.cuts == "" {
+		o.c.cuts = string(exchange.Stop)
+	}
+	if o.c.risk == "" {
+		o.c.risk = stop.category
+	}
+}
+
+// contentChannel is the text people read; it is the one that carries the explicit label.
+const contentChannel = "content"
+
+// labeller writes the explicit label into one choice's content (GB 45438-2025 5.1), or leaves it to the interface where
+// a label inside would break JSON or code.
+type labeller struct {
+	words   label.Text
+	place   label.Place
+	decided bool
+	written bool
+	any     bool // something was shown
+	fences  int  // code fences seen, while they can be told
+	ticks   int  // back-ticks at the end so far
+}
+
+func (o *output) newLabeller() labeller {
+	place := o.c.service.Label
+	if o.c.request.json || o.c.op.name == "embedding" {
+		place = label.UI
+	}
+	if o.c.service.Modes.Label.Act == "observe" {
+		place = ""
+	}
+	l := labeller{place: place}
+	if place == label.Start || place == label.End {
+		l.words = label.Words(place, o.c.service.LabelLang)
+	}
+	return l
+}
+
+// labelled puts the label before the first character that is not white space. It depends on the text alone.
+func (o *output) labelled(ch *choice, visible []byte) []byte {
+	l := &ch.label
+	for _, b := range visible {
+		if b == '`' {
+			l.ticks++
+			continue
+		}
+		if l.ticks >= 3 {
+			l.fences++
+		}
+		l.ticks = 0
+	}
+	if len(visible) > 0 {
+		l.any = true
+	}
+	if l.decided {
+		return visible
+	}
+	at := len(visible) - len(bytes.TrimLeft(visible, " \t\r\n"))
+	if at == len(visible) {
+		return visible
+	}
+	l.decided = true
+	if first := visible[at]; first == '{' || first == '[' || first == '`' {
+		if l.place == label.Start || l.place == label.End {
+			l.place = label.UI
+		}
+	}
+	if l.place != label.Start {
+		return visible
+	}
+	l.written = true
+	out := append([]byte(nil), visible[:at]...)
+	out = append(out, l.words.Prefix...)
+	return append(out, visible[at:]...)
+}
+
+// suffix is the label at the end, when the choice's content may carry one.
+func (ch *choice) suffix() []byte {
+	l := &ch.label
+	fences := l.fences
+	if l.ticks >= 3 {
+		fences++
+	}
+	if l.place != label.End || !l.decided || l.written || fences%2 == 1 {
+		return nil
+	}
+	l.written = true
+	return []byte(l.words.Suffix)
+}
+
+// labels sums up what was written: text when every choice with content carries it, else the interface's obligation.
+func (o *output) labels() string {
+	if o.c.service.Modes.Label.Act == "observe" || o.c.op.name == "embedding" {
+		return "none"
+	}
+	for _, ch := range o.choices {
+		if ch.label.any && !ch.label.written {
+			return "ui"
+		}
+	}
+	for _, ch := range o.choices {
+		if ch.label.written {
+			return "text"
+		}
+	}
+	return "ui"
+}
+
+// plainAnswerField are members of an answer that name things; longer than maxLabelledValue they are read as text.
+func plainAnswerField(name string) bool {
+	switch name {
+	case "id", "object", "model", "system_fingerprint", "service_tier", "role", "type", "finish_reason", "tool_call_id", "created",
+		"native_finish_reason", "provider", "stop_reason", "encoding_format":
+		return true
+	}
+	return false
+}
+
+// texts calls f for every string below at that may carry generated text, with its path and the JSON that would wrap a
+// further piece of it in a delta. Logprobs repeat the text token by token and are handled with it.
+func (d *doc) texts(at int, path, prefix, suffix string, f func(i int, path, prefix, suffix string) bool) bool {
+	inArray := d.nodes[at].kind == isArray
+	position := 0
+	goOn := true
+	indexed := ""
+	if !inArray {
+		if i := d.member(at, "index"); i >= 0 && d.nodes[i].kind == isNumber {
+			indexed = `"index":` + string(d.raw(i)) + ","
+		}
+	}
+	d.children(at, func(i int) bool {
+		n := d.nodes[i]
+		if inArray {
+			number := strconv.Itoa(position)
+			position++
+			if n.kind == isObject {
+				if k := d.member(i, "index"); k >= 0 && d.nodes[k].kind == isNumber {
+					number = string(d.raw(k))
+				}
+			}
+			switch n.kind {
+			case isString:
+				goOn = f(i, path+"["+number+"]", prefix+"[", "]"+suffix)
+			case isObject, isArray:
+				goOn = d.texts(i, path+"["+number+"]", prefix+"[", "]"+suffix, f)
+			}
+			return goOn
+		}
+		if n.kind < isString {
+			return true
+		}
+		name := string(d.key(i))
+		if name == "logprobs" {
+			return true
+		}
+		inner := name
+		if path != "" {
+			inner = path + "." + name
+		}
+		before := prefix + "{" + indexed + string(appendJSON(nil, []byte(name))) + ":"
+		switch n.kind {
+		case isString:
+			if plainAnswerField(name) && n.end-n.start <= maxLabelledValue+2 {
+				return true
+			}
+			goOn = f(i, inner, before, "}"+suffix)
+		case isObject, isArray:
+			goOn = d.texts(i, inner, before, "}"+suffix, f)
+		}
+		return goOn
+	})
+	return goOn
+}
+
+// member finds a member by its plain name, -1 when it is not there.
+func (d *doc) member(at int, name string) int {
+	found := -1
+	d.children(at, func(i int) bool {
+		if string(d.key(i)) == name {
+			found = i
+			return false
+		}
+		return true
+	})
+	return found
+}

@@ -1,0 +1,356 @@
+package gateway
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+)
+
+// operation is one of the endpoints that carry content.
+type operation struct {
+	name   string // as recorded: chat, completion, embedding
+	path   string // below /v1 here, and below the endpoint's base URL there
+	input  string // the member that holds the input
+	stream bool   // whether stream:true is known to it
+}
+
+func operations() []operation {
+	return []operation{
+		{"chat", "/chat/completions", "messages", true},
+		{"completion", "/completions", "prompt", true},
+		{"embedding", "/embeddings", "input", false},
+	}
+}
+
+// readTimeout is how long a client may take to send its body; ours, against slow-loris clients.
+const readTimeout = 30 * time.Second
+
+// defaultMaxBody applies while the service is not known or names no limit, in bytes.
+const defaultMaxBody = 8 << 20
+
+// maxLabelledValue is the longest value of a field that is not text (a role, a model name) before it is read as text.
+const maxLabelledValue = 64
+
+// request is a parsed body. Its members point into raw.
+type request struct {
+	raw    []byte
+	doc    doc
+	model  int // node of the model's name
+	stream bool
+	n      int
+	user   string
+	json   bool // the application asked for JSON
+	tools  bool
+	texts  []textNode
+	last   []byte // last user text, for the language of a refusal
+	probe  bool
+}
+
+// textNode is a string of the request that a model may read.
+type textNode struct {
+	node    int
+	key     bool // the member's name itself, not its value
+	channel string
+}
+
+// readBody reads the whole body under a size and a time limit.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, buffer *bytes.Buffer) *Interruption {
+	if limit <= 0 {
+		limit = defaultMaxBody
+	}
+	if r.ContentLength > limit {
+		return tooLarge(limit)
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(readTimeout)) // unsupported by test recorders only
+	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
+	_ = control.SetReadDeadline(time.Time{})
+	var large *http.MaxBytesError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &large):
+		return tooLarge(limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return problem(http.StatusRequestTimeout, "request_timeout", "", fmt.Sprintf("the request body did not arrive within %s; send it in one piece", readTimeout))
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return problem(http.StatusBadRequest, "invalid_request", "", "the request body ended before its Content-Length; send it whole")
+	}
+	return problem(http.StatusBadRequest, "invalid_request", "", "the request body could not be read; send it again")
+}
+
+func tooLarge(limit int64) *Interruption {
+	return problem(http.StatusRequestEntityTooLarge, "body_too_large", "", fmt.Sprintf("the request body is larger than %d bytes, the limit of this service; shorten the input or ask the operator to raise max_body_bytes", limit))
+}
+
+// parse scans the body and finds everything the guards act on.
+func (q *request) parse(op operation, raw []byte) *Interruption {
+	q.raw = raw
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return problem(http.StatusBadRequest, "invalid_json", "", "the request body is empty; send a JSON object")
+	}
+	if err := q.doc.scan(raw); err != nil {
+		var syntax *syntaxError
+		where := ""
+		if errors.As(err, &syntax) {
+			upTo := raw[:min(syntax.offset, len(raw))]
+			line := bytes.Count(upTo, []byte("\n")) + 1
+			column := len([]rune(string(upTo[bytes.LastIndexByte(upTo, '\n')+1:]))) + 1
+			where = fmt.Sprintf(" (line %d, column %d)", line, column)
+		}
+		return problem(http.StatusBadRequest, "invalid_json", "", "the request body is not valid JSON: "+err.Error()+where)
+	}
+	if q.doc.nodes[0].kind != isObject {
+		return wrongType("", "the body", q.doc.nodes[0].kind, "an object")
+	}
+	names := []string{"model", op.input, "stream", "n", "user", "safety_identifier", "response_format", "tools", "functions", "modalities", "audio", "metadata"}
+	at := make([]int, len(names))
+	if err := q.doc.object(0, names, at); err != nil {
+		return duplicate(err)
+	}
+	for i, want := range []kind{isString, isArray, isBool, isNumber, isString, isString, isObject, isArray, isArray, isArray} {
+		node := at[i]
+		if node < 0 || q.doc.nodes[node].kind == isNull {
+			at[i] = -1
+			continue
+		}
+		if got := q.doc.nodes[node].kind; got != want && (i != 1 || got != isString || op.name == "chat") {
+			return wrongType(names[i], "the field "+names[i], got, "of type "+want.String())
+		}
+	}
+	if at[0] < 0 || len(q.doc.text(at[0])) == 0 {
+		return problem(http.StatusBadRequest, "invalid_request", "model", "the field model is missing; name one of GET /v1/models")
+	}
+	if at[1] < 0 {
+		return problem(http.StatusBadRequest, "invalid_request", op.input, "the field "+op.input+" is missing or null")
+	}
+	q.model = at[0]
+	q.stream = at[2] >= 0 && string(q.doc.raw(at[2])) == "true"
+	if q.stream && !op.stream {
+		return problem(http.StatusBadRequest, "invalid_request", "stream", "this operation does not stream; leave stream out")
+	}
+	q.n = 1
+	if at[3] >= 0 {
+		n, err := strconv.Atoi(string(q.doc.raw(at[3])))
+		if err != nil || n < 1 || n > 128 {
+			return problem(http.StatusBadRequest, "invalid_request", "n", "the field n must be a whole number from 1 to 128")
+		}
+		q.n = n
+	}
+	for _, i := range []int{5, 4} { // safety_identifier before user, DESIGN §6
+		if at[i] >= 0 {
+			q.user = string(q.doc.text(at[i]))
+			break
+		}
+	}
+	if at[6] >= 0 {
+		kinds := []int{-1}
+		if err := q.doc.object(at[6], []string{"type"}, kinds); err != nil {
+			return duplicate(err)
+		}
+		q.json = kinds[0] >= 0 && q.doc.nodes[kinds[0]].kind == isString && string(q.doc.text(kinds[0])) != "text"
+	}
+	q.tools = at[7] >= 0 || at[8] >= 0
+	if at[10] >= 0 && q.doc.nodes[at[10]].kind != isNull || at[9] >= 0 && bytes.Contains(q.doc.raw(at[9]), []byte("audio")) {
+		return problem(http.StatusBadRequest, "unscreenable_content", "modalities", "audio output cannot be screened by this version of hegui and is never let through unscreened; ask for text only")
+	}
+	if in := q.input(op, at[1]); in != nil {
+		return in
+	}
+	q.collect(0, "", 0)
+	return nil
+}
+
+func duplicate(err error) *Interruption {
+	var d *duplicateError
+	errors.As(err, &d)
+	return problem(http.StatusBadRequest, "duplicate_key", d.name, err.Error()+"; send it once")
+}
+
+func wrongType(param, what string, got kind, want string) *Interruption {
+	return problem(http.StatusBadRequest, "invalid_request", param, what+" is "+got.String()+"; it must be "+want)
+}
+
+// input checks the shape of the operation's input, and that all of it can be screened.
+func (q *request) input(op operation, at int) *Interruption {
+	if op.name != "chat" {
+		if q.doc.nodes[at].kind == isArray {
+			bad := false
+			q.doc.children(at, func(i int) bool {
+				bad = q.doc.nodes[i].kind != isString
+				return !bad
+			})
+			if bad {
+				return problem(http.StatusBadRequest, "unscreenable_content", op.input, "token numbers cannot be screened and are never let through unscreened; send "+op.input+" as text")
+			}
+		}
+		return nil
+	}
+	var problemFound *Interruption
+	index := 0
+	q.doc.children(at, func(i int) bool {
+		problemFound = q.message(i, fmt.Sprintf("messages[%d]", index))
+		index++
+		return problemFound == nil
+	})
+	if problemFound == nil && index == 0 {
+		return problem(http.StatusBadRequest, "invalid_request", "messages", "the field messages is empty; send at least one message")
+	}
+	return problemFound
+}
+
+func (q *request) message(at int, path string) *Interruption {
+	if got := q.doc.nodes[at].kind; got != isObject {
+		return wrongType(path, path, got, "an object")
+	}
+	var in [3]int
+	if err := q.doc.object(at, []string{"role", "content", "tool_calls"}, in[:]); err != nil {
+		return duplicate(err)
+	}
+	if in[0] < 0 || q.doc.nodes[in[0]].kind != isString {
+		return problem(http.StatusBadRequest, "invalid_request", path+".role", "the field "+path+".role is missing or not a string; use system, user, assistant or tool")
+	}
+	if in[1] < 0 {
+		return nil
+	}
+	user := string(q.doc.text(in[0])) == "user"
+	switch content := q.doc.nodes[in[1]]; content.kind {
+	case isNull:
+	case isString:
+		if user {
+			q.last = q.doc.text(in[1])
+		}
+	case isArray:
+		var bad *Interruption
+		k := 0
+		q.doc.children(in[1], func(i int) bool {
+			bad = q.part(i, fmt.Sprintf("%s.content[%d]", path, k), user)
+			k++
+			return bad == nil
+		})
+		return bad
+	default:
+		return wrongType(path+".content", "the field "+path+".content", content.kind, "a string or an array of parts")
+	}
+	return nil
+}
+
+func (q *request) part(at int, path string, user bool) *Interruption {
+	if got := q.doc.nodes[at].kind; got != isObject {
+		return wrongType(path, path, got, "an object with a type")
+	}
+	var in [2]int
+	if err := q.doc.object(at, []string{"type", "text"}, in[:]); err != nil {
+		return duplicate(err)
+	}
+	if in[0] < 0 || q.doc.nodes[in[0]].kind != isString {
+		return problem(http.StatusBadRequest, "invalid_request", path+".type", "the field "+path+".type is missing or not a string")
+	}
+	switch kind := string(q.doc.text(in[0])); kind {
+	case "text", "refusal", "input_text", "output_text":
+		if user && in[1] >= 0 && q.doc.nodes[in[1]].kind == isString {
+			q.last = q.doc.text(in[1])
+		}
+		return nil
+	default:
+		return problem(http.StatusBadRequest, "unscreenable_content", path, fmt.Sprintf("parts of type %q cannot be screened by this version of hegui and are never let through unscreened; send text", clip(kind, 40)))
+	}
+}
+
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return s[:n] + "…"
+}
+
+// plainFields are members whose values name things and are not read by models as text, while they stay short.
+func plainField(name string) bool {
+	switch name {
+	case "model", "role", "type", "id", "tool_call_id", "user", "safety_identifier", "object", "encoding_format", "service_tier",
+		"reasoning_effort", "effort", "detail", "format", "prompt_cache_key", "tool_choice", "verbosity", "finish_reason":
+		return true
+	}
+	return false
+}
+
+// known are member names of the protocol; others are the caller's words and are screened too.
+func protocolName(name string) bool {
+	switch name {
+	case "messages", "content", "text", "name", "arguments", "function", "functions", "function_call", "tools", "tool_calls", "parameters",
+		"properties", "description", "required", "prompt", "input", "suffix", "stop", "metadata", "temperature", "top_p", "max_tokens",
+		"max_completion_tokens", "stream", "stream_options", "include_usage", "n", "logprobs", "top_logprobs", "response_format",
+		"json_schema", "schema", "strict", "seed", "presence_penalty", "frequency_penalty", "logit_bias", "parallel_tool_calls",
+		"enum", "items", "additionalProperties", "reasoning_content", "refusal", "store", "dimensions", "hegui_probe":
+		return true
+	}
+	return plainField(name)
+}
+
+// collect lists every string below node at that a model may read, unknown fields included.
+func (q *request) collect(at int, channel string, depth int) {
+	index := 0
+	inArray := q.doc.nodes[at].kind == isArray
+	q.doc.children(at, func(i int) bool {
+		name := ""
+		if !inArray {
+			name = string(q.doc.key(i))
+		}
+		path := channel
+		if depth <= 3 { // enough to find the place; names deeper down are the caller's
+			switch {
+			case inArray:
+				path += "[" + strconv.Itoa(index) + "]"
+			case !protocolName(name):
+				path += ".other"
+			case path == "":
+				path = name
+			default:
+				path += "." + name
+			}
+		}
+		index++
+		n := q.doc.nodes[i]
+		if !inArray && !protocolName(name) && len(name) > 1 {
+			q.texts = append(q.texts, textNode{node: i, key: true, channel: path})
+		}
+		switch n.kind {
+		case isString:
+			if !inArray && plainField(name) && n.end-n.start <= maxLabelledValue+2 {
+				break
+			}
+			if name == "hegui_probe" && q.probe {
+				break
+			}
+			if n.end-n.start > 2 {
+				q.texts = append(q.texts, textNode{node: i, channel: path})
+			}
+		case isObject, isArray:
+			q.collect(i, path, depth+1)
+		}
+		return true
+	})
+}
+
+// withModel returns the body with the model's name replaced and the edits applied.
+func (q *request) withModel(name string, edits []edit) []byte {
+	model := q.doc.nodes[q.model]
+	all := make([]edit, 0, len(edits)+1)
+	mine := edit{int(model.start), int(model.end), appendJSON(nil, []byte(name))}
+	placed := false
+	for _, e := range edits {
+		if !placed && e.start > mine.start {
+			all, placed = append(all, mine), true
+		}
+		all = append(all, e)
+	}
+	if !placed {
+		all = append(all, mine)
+	}
+	return splice(make([]byte, 0, len(q.raw)+len(name)+16), q.raw, all)
+}

@@ -1,0 +1,604 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/upstream"
+)
+
+// streamer delivers a streaming answer: every event is screened before it leaves, edited only where text is held, masked
+// or labelled, and otherwise passed byte for byte.
+type streamer struct {
+	*output
+	parser  sseParser
+	doc     doc
+	out     bytes.Buffer // what may leave, written once per read of upstream
+	started bool         // headers sent
+	noted   bool         // the hegui object has been sent
+	done    bool         // upstream said [DONE]
+	gone    bool         // the client cannot be written to any more
+	bad     error        // upstream broke the protocol
+	head    []byte       // id, object, created, model of the first chunk, for chunks of our own
+	flusher http.Flusher
+	cancel  context.CancelCauseFunc
+}
+
+// errCut cancels upstream when nothing more of its answer will be shown.
+var errCut = errors.New("the answer was cut off")
+
+func (g *Gateway) deliverStream(ctx context.Context, cancel context.CancelCauseFunc, c *call, response *upstream.Response) {
+	s := &streamer{output: g.newOutput(c), cancel: cancel}
+	s.flusher, _ = c.w.(http.Flusher)
+	g.metrics.streams.Inc()
+	defer g.metrics.streams.Dec()
+	buffer := make([]byte, 16<<10)
+	var readErr error
+	for !s.over() {
+		n, err := response.Body.Read(buffer)
+		s.parser.write(buffer[:n])
+		s.take(err != nil)
+		s.send()
+		if err != nil {
+			readErr = err
+			break
+		}
+	}
+	s.end(ctx, readErr)
+}
+
+// over tells whether the rest of upstream's answer does not matter any more.
+func (s *streamer) over() bool { return s.done || s.bad != nil || s.allCut() }
+
+// allCut tells whether every choice asked for was cut off by us.
+func (s *streamer) allCut() bool {
+	if s.c.cuts == "" {
+		return false
+	}
+	ended := 0
+	for _, ch := range s.choices {
+		if !ch.ended {
+			return false
+		}
+		if ch.index >= 0 {
+			ended++
+		}
+	}
+	return ended >= s.c.request.n
+}
+
+// take works off every whole event that has arrived.
+func (s *streamer) take(last bool) {
+	for !s.over() {
+		e, ok := s.parser.next(last)
+		if !ok {
+			if s.parser.tooLong() {
+				s.bad = errors.New("upstream sent an event without end")
+			}
+			return
+		}
+		s.event(e)
+	}
+}
+
+func (s *streamer) event(e sseEvent) {
+	switch {
+	case !e.has:
+		s.out.Write(e.raw) // comments keep connections alive
+	case string(bytes.TrimSpace(e.data)) == "[DONE]":
+		s.done = true
+	default:
+		if err := s.doc.scan(e.data); err != nil || s.doc.nodes[0].kind != isObject {
+			s.bad = errors.New("upstream sent an event that is not a JSON object")
+			return
+		}
+		s.chunk(e)
+	}
+}
+
+// chunk screens one JSON event.
+func (s *streamer) chunk(e sseEvent) {
+	d := &s.doc
+	var at [5]int
+	if err := d.object(0, []string{"choices", "usage", "model", "error", "id"}, at[:]); err != nil {
+		s.bad = errors.New("upstream sent a chunk with a field twice")
+		return
+	}
+	if at[3] >= 0 && d.nodes[at[3]].kind != isNull {
+		s.bad = errors.New("upstream reported an error inside its stream")
+		return
+	}
+	if at[2] >= 0 && s.c.answered == "" && d.nodes[at[2]].kind == isString {
+		s.c.answered = string(d.text(at[2]))
+	}
+	substance := false
+	if at[1] >= 0 && d.nodes[at[1]].kind == isObject {
+		s.c.usage = append(s.c.usage[:0], d.raw(at[1])...)
+		substance = true
+	}
+	s.template(d)
+	var edits []edit
+	kept, elements := 0, 0
+	if at[0] >= 0 && d.nodes[at[0]].kind == isArray {
+		var remove []int
+		d.children(at[0], func(i int) bool {
+			elements++
+			el, keep, solid := s.element(d, i, elements-1)
+			if !keep {
+				remove = append(remove, i)
+				return true
+			}
+			kept++
+			substance = substance || solid
+			edits = append(edits, el...)
+			return true
+		})
+		if elements == 0 {
+			substance = true
+		}
+		edits = append(edits, removals(d, at[0], remove)...)
+	} else {
+		substance = true
+	}
+	others := s.choice(-1)
+	d.children(0, func(i int) bool { // strings beside the choices
+		n := d.nodes[i]
+		if i == at[0] || i == at[1] || n.kind < isString {
+			return true
+		}
+		name := string(d.key(i))
+		if n.kind == isString && plainAnswerField(name) && n.end-n.start <= maxLabelledValue+2 {
+			return true
+		}
+		check := func(i int, path, _, _ string) bool {
+			others.channels = nil // each stands whole
+			el, stop := s.once(d, others, i, "answer."+path)
+			edits = append(edits, el...)
+			if stop != nil {
+				s.violated(stop)
+			}
+			return true
+		}
+		if n.kind == isString {
+			return check(i, name, "", "")
+		}
+		return d.texts(i, name, "", "", check)
+	})
+	if elements > 0 && kept == 0 && !substance {
+		return
+	}
+	if elements > 0 && kept > 0 && !substance {
+		return // all its text is held back; it follows in a later chunk
+	}
+	s.emit(e, edits)
+}
+
+// element screens one choice of a chunk: its edits, whether it stays in the chunk, and whether it says anything now.
+func (s *streamer) element(d *doc, at, position int) (edits []edit, keep, substance bool) {
+	var in [5]int
+	if err := d.object(at, []string{"index", "delta", "text", "finish_reason", "logprobs"}, in[:]); err != nil {
+		s.bad = errors.New("upstream sent a choice with a field twice")
+		return nil, false, false
+	}
+	index := position
+	if in[0] >= 0 {
+		if n, err := strconv.Atoi(string(d.raw(in[0]))); err == nil {
+			index = n
+		}
+	}
+	ch := s.choice(index)
+	if ch.ended {
+		return nil, false, false
+	}
+	ch.altered = false
+	finish := in[3] >= 0 && d.nodes[in[3]].kind == isString
+	substance = finish
+	type piece struct {
+		x       *channel
+		node    int
+		visible []byte
+		text    []byte
+	}
+	var pieces []piece
+	var stop *cut
+	feed := func(i int, path, prefix, suffix string) bool {
+		if path == "content" || path == "text" {
+			path = contentChannel
+		}
+		x := s.channel(ch, path, prefix, suffix)
+		text := d.text(i)
+		visible, cut := s.feed(ch, x, text)
+		pieces = append(pieces, piece{x, i, append([]byte(nil), visible...), text})
+		if len(visible) > 0 || len(text) == 0 {
+			substance = true
+		}
+		stop = cut
+		return cut == nil
+	}
+	if in[1] >= 0 && d.nodes[in[1]].kind == isObject {
+		substance = substance || s.names(d, in[1])
+		d.texts(in[1], "", "", "", feed)
+	}
+	if in[2] >= 0 && d.nodes[in[2]].kind == isString && stop == nil {
+		feed(in[2], contentChannel, "", "")
+	}
+	// strings of the choice beside its delta
+	if stop == nil {
+		d.children(at, func(i int) bool {
+			n := d.nodes[i]
+			name := string(d.key(i))
+			if i == in[1] || i == in[2] || i == in[4] || n.kind < isString || n.kind == isString && plainAnswerField(name) && n.end-n.start <= maxLabelledValue+2 {
+				return true
+			}
+			el := func(i int, path, _, _ string) bool {
+				e, cut := s.once(d, s.choice(-1), i, "choice."+path)
+				edits = append(edits, e...)
+				stop = cut
+				return cut == nil
+			}
+			if n.kind == isString {
+				return el(i, name, "", "")
+			}
+			return d.texts(i, name, "", "", el)
+		})
+	}
+	if finish && stop == nil {
+		// upstream is done with this choice: what was held back is free now
+		for _, x := range slices.Clone(ch.channels) {
+			rest, cut := s.close(ch, x)
+			rest = append([]byte(nil), rest...)
+			if x.name == contentChannel && cut == nil {
+				suffix := ch.suffix()
+				x.visible = append(x.visible, suffix...)
+				rest = append(rest, suffix...)
+			}
+			merged := false
+			for k := len(pieces) - 1; k >= 0 && !merged; k-- {
+				if pieces[k].x == x {
+					pieces[k].visible = append(pieces[k].visible, rest...)
+					merged = true
+				}
+			}
+			if !merged && len(rest) > 0 {
+				s.own(ch, x, rest)
+			}
+			if cut != nil {
+				stop = cut
+				break
+			}
+		}
+		ch.ended = true
+	}
+	if stop != nil {
+		for _, p := range pieces {
+			if len(p.visible) > 0 {
+				s.own(ch, p.x, p.visible)
+			}
+		}
+		s.cutOff(ch, stop)
+		return nil, false, false
+	}
+	for _, p := range pieces {
+		if !bytes.Equal(p.visible, p.text) {
+			edits = append(edits, edit{int(d.nodes[p.node].start), int(d.nodes[p.node].end), appendJSON(nil, p.visible)})
+		}
+	}
+	if in[4] >= 0 && d.nodes[in[4]].kind == isObject && ch.altered {
+		// held-back or masked text must not show through its log probabilities
+		edits = append(edits, edit{int(d.nodes[in[4]].start), int(d.nodes[in[4]].end), []byte("null")})
+	}
+	sortEdits(edits)
+	return edits, true, substance
+}
+
+// names tells whether a delta says something besides text: a role, a tool call's id or name.
+func (s *streamer) names(d *doc, delta int) bool {
+	found := false
+	end := int(d.nodes[delta].next)
+	for i := delta + 1; i < end && !found; i++ {
+		n := d.nodes[i]
+		if n.kind == isString && n.end-n.start > 2 && n.keyEnd > n.keyStart && plainAnswerField(string(d.key(i))) {
+			found = true
+		}
+	}
+	return found || end == delta+1
+}
+
+// removals cuts elements out of an array together with the comma that belongs to them.
+func removals(d *doc, array int, remove []int) []edit {
+	if len(remove) == 0 {
+		return nil
+	}
+	var edits []edit
+	previous := -1
+	d.children(array, func(i int) bool {
+		switch {
+		case !slices.Contains(remove, i):
+			previous = i
+		case previous >= 0: // from the end of the last kept one
+			edits = append(edits, edit{int(d.nodes[previous].end), int(d.nodes[i].end), nil})
+			if k := len(edits) - 2; k >= 0 && edits[k].start == edits[k+1].start {
+				edits = append(edits[:k], edits[k+1])
+			}
+		default: // leading: up to the start of the next
+			next := int(d.nodes[i].next)
+			end := int(d.nodes[array].end) - 1
+			if next < int(d.nodes[array].next) {
+				end = int(d.nodes[next].start)
+			}
+			edits = append(edits, edit{int(d.nodes[i].start), end, nil})
+		}
+		return true
+	})
+	return edits
+}
+
+// cutOff ends a choice: the refusal, finish_reason content_filter, and upstream is cancelled when nothing else is wanted.
+func (s *streamer) cutOff(ch *choice, stop *cut) {
+	s.violated(stop)
+	if ch.index < 0 {
+		return
+	}
+	ch.ended = true
+	text := s.c.refusalText()
+	if ch.label.any {
+		text = "\n\n" + text
+	}
+	if s.c.r.Header.Get("X-Hegui-Events") == "moderation" {
+		s.out.WriteString("event: hegui.moderation\ndata: ")
+		shown := 0
+		for _, x := range ch.channels {
+			if x.name == contentChannel {
+				shown = len([]rune(string(x.visible)))
+			}
+		}
+		from := shown
+		if s.c.cuts != string(exchange.Stop) {
+			from = 0
+		}
+		s.out.Write(jsonObject(map[string]any{"action": s.c.cuts, "choice": ch.index, "from": from, "category": stop.category, "exchange": s.c.id}))
+		s.out.WriteString("\n\n")
+	}
+	delta := `{"content":` + string(appendJSON(nil, []byte(text))) + `}`
+	s.ours(ch.index, delta, `"content_filter"`, string(appendJSON(nil, []byte(text))))
+	if s.allCut() {
+		s.cancel(errCut)
+	}
+}
+
+// own sends text of a channel in a chunk of our own.
+func (s *streamer) own(ch *choice, x *channel, text []byte) {
+	quoted := string(appendJSON(nil, text))
+	s.ours(ch.index, x.prefix+quoted+x.suffix, "null", quoted)
+}
+
+// ours writes a chunk that upstream did not send, in the shape of those that it did.
+func (s *streamer) ours(index int, delta, finish, text string) {
+	s.out.WriteString("data: {")
+	s.out.Write(s.head)
+	s.out.WriteString(`"choices":[{"index":` + strconv.Itoa(index) + `,`)
+	if s.c.op.name == "completion" {
+		s.out.WriteString(`"text":` + text)
+	} else {
+		s.out.WriteString(`"delta":` + delta)
+	}
+	s.out.WriteString(`,"logprobs":null,"finish_reason":` + finish + `}]`)
+	s.note(true)
+	s.out.WriteString("}\n\n")
+}
+
+// template remembers what names the answer in every chunk.
+func (s *streamer) template(d *doc) {
+	if s.head != nil {
+		return
+	}
+	s.head = []byte{}
+	d.children(0, func(i int) bool {
+		switch name := string(d.key(i)); name {
+		case "id", "object", "created", "model", "system_fingerprint":
+			s.head = append(append(append(s.head, '"'), name...), '"', ':')
+			s.head = append(append(s.head, d.raw(i)...), ',')
+		}
+		return true
+	})
+}
+
+// emit writes an event with its edits; one that needs none passes byte for byte.
+func (s *streamer) emit(e sseEvent, edits []edit) {
+	if len(edits) == 0 && s.noted {
+		s.out.Write(e.raw)
+		return
+	}
+	if !s.noted {
+		end := int(s.doc.nodes[0].end) - 1
+		edits = append(edits, edit{end, end, s.g.note(s.c, s.output, len(s.doc.nodes) > 1, false)})
+		s.noted = true
+	}
+	sortEdits(edits)
+	s.out.Write(e.head)
+	for line := range bytes.SplitSeq(splice(nil, e.data, edits), []byte("\n")) {
+		s.out.WriteString("data: ")
+		s.out.Write(line)
+		s.out.WriteByte('\n')
+	}
+	s.out.WriteByte('\n')
+}
+
+// note adds the hegui object to a chunk of our own, once.
+func (s *streamer) note(comma bool) {
+	if !s.noted {
+		s.out.Write(s.g.note(s.c, s.output, comma, false))
+		s.noted = true
+	}
+}
+
+// send writes what may leave, once per read.
+func (s *streamer) send() {
+	if s.out.Len() == 0 || s.gone {
+		s.out.Reset()
+		return
+	}
+	if !s.started {
+		s.start()
+	}
+	if s.c.first.IsZero() {
+		s.c.first = s.g.o.Now()
+	}
+	if _, err := s.c.w.Write(s.out.Bytes()); err != nil {
+		s.gone = true
+	} else if s.flusher != nil {
+		s.flusher.Flush()
+	}
+	s.out.Reset()
+}
+
+func (s *streamer) start() {
+	s.started = true
+	s.g.headers(s.c)
+	h := s.c.w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-cache")
+	h.Set("X-Accel-Buffering", "no")
+	s.c.w.WriteHeader(http.StatusOK)
+}
+
+// end records the exchange and closes the stream so that the client can tell a whole answer from a broken one.
+func (s *streamer) end(ctx context.Context, readErr error) {
+	c := s.c
+	left := s.gone || c.r.Context().Err() != nil
+	finished := len(s.choices) > 0
+	for _, ch := range s.choices {
+		finished = finished && (ch.ended || ch.index < 0)
+	}
+	complete := s.bad == nil && (s.done || s.allCut() || finished && !s.parser.rest())
+	outcome, code, reason := exchange.Complete, "", ""
+	switch {
+	case left:
+		outcome, code, reason = exchange.ClientLeft, "client_left", "the client went away in the middle of the answer"
+	case complete:
+		s.flushAll()
+		if c.cuts != "" {
+			code, reason = "content_filter", "the answer was cut off: it falls under risk "+c.risk
+		}
+	default:
+		outcome, code, reason = exchange.Truncated, "upstream_truncated", "the model broke off in the middle of its answer"
+		if errors.Is(context.Cause(ctx), errDrained) {
+			code, reason = "draining", "hegui shut down before the answer was complete"
+		}
+		if !s.started && len(c.withheld) == 0 {
+			outcome, code = exchange.UpstreamError, "upstream_error"
+		}
+		s.g.o.Log.Warn("a stream broke off", "exchange", c.id, "endpoint", c.target, "error", readErr, "protocol", s.bad)
+	}
+	s.settle()
+	s.send()
+	recorded := s.g.conclude(c, outcome, code, reason)
+	if left {
+		return
+	}
+	in := problem(http.StatusBadGateway, code, "", reason+"; what was shown is not a complete answer, ask again")
+	if recorded != nil {
+		in = unavailable("record_unavailable", "the record cannot be written at the moment, so this answer is not complete")
+	}
+	switch {
+	case recorded == nil && complete:
+		s.out.WriteString("data: [DONE]\n\n")
+	case !s.started:
+		writeError(c.w, in, c.id)
+		return
+	default:
+		s.out.WriteString("data: ")
+		s.out.Write(in.errorBody(c.id))
+		s.out.WriteString("\n\n")
+	}
+	s.send()
+}
+
+// flushAll frees what is still held when upstream ended without finishing a choice (some say only [DONE]).
+func (s *streamer) flushAll() {
+	for _, ch := range s.choices {
+		if ch.ended || ch.index < 0 {
+			continue
+		}
+		for _, x := range slices.Clone(ch.channels) {
+			rest, stop := s.close(ch, x)
+			rest = append([]byte(nil), rest...)
+			if x.name == contentChannel && stop == nil {
+				suffix := ch.suffix()
+				x.visible = append(x.visible, suffix...)
+				rest = append(rest, suffix...)
+			}
+			if len(rest) > 0 {
+				s.own(ch, x, rest)
+			}
+			if stop != nil {
+				s.cutOff(ch, stop)
+				break
+			}
+		}
+		ch.ended = true
+	}
+}
+
+func sortEdits(edits []edit) {
+	slices.SortStableFunc(edits, func(a, b edit) int { return a.start - b.start })
+}
+
+// note is the top-level hegui object of an answer or a first chunk, with the comma before it.
+func (g *Gateway) note(c *call, o *output, comma, final bool) []byte {
+	place := string(c.service.Label)
+	ui := []string{}
+	switch {
+	case c.op.name == "embedding" || c.service.Modes.Label.Act == "observe":
+		place = "none"
+	case final && o.labels() == "ui" || c.request.json || place == "ui":
+		place = "ui"
+		ui = append(ui, "ai_notice") // show a continuous notice near the content (GB 45438-2025 5.6)
+	}
+	verdict := string(exchange.Allow)
+	switch {
+	case final && c.cuts != "":
+		verdict = c.cuts
+		if final && c.cuts != "" && allRefused(o) {
+			place, ui = "none", []string{}
+		}
+	case c.masked:
+		verdict = string(exchange.Mask)
+	}
+	labelPart := map[string]any{"explicit": place}
+	if place != "none" {
+		labelPart["implicit"] = json.RawMessage(g.implicit(c).JSON())
+	}
+	out := []byte{}
+	if comma {
+		out = append(out, ',')
+	}
+	out = append(out, `"hegui":`...)
+	return append(out, jsonObject(map[string]any{"exchange": c.id, "content_id": c.content, "verdict": verdict, "label": labelPart, "ui": ui})...)
+}
+
+// allRefused tells whether nothing generated is left in any choice.
+func allRefused(o *output) bool {
+	for _, ch := range o.choices {
+		if len(ch.channels) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// headers are those of every answer that carries generated content.
+func (g *Gateway) headers(c *call) {
+	h := c.w.Header()
+	h.Set("X-Hegui-Exchange", c.id)
+	h.Set("X-Hegui-Content-ID", c.content)
+	if c.op.name != "embedding" && c.service.Modes.Label.Act != "observe" {
+		h.Set("X-AIGC", g.implicit(c).JSON())
+	}
+}

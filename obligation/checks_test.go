@@ -1,0 +1,237 @@
+package obligation
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/measures"
+	"github.com/hegui/hegui/service"
+)
+
+// good is a world with traffic and a self-test.
+func good(w *world) {
+	w.exchange()
+	w.probe(time.Now())
+}
+
+// TestChecks has for every live check at least one green case, the best that it can say today, and one red.
+func TestChecks(t *testing.T) {
+	failing := func(guard string) func(*world) {
+		return func(w *world) { good(w); w.probe(time.Now().Add(time.Millisecond), guard) }
+	}
+	stale := func(w *world) { good(w); w.now = w.now.Add(6 * time.Minute) }
+	unprobed := func(w *world) { w.exchange() }
+	declared := func(edit func(*service.Declaration)) func(*world) {
+		return func(w *world) { good(w); edit(&w.decl); w.declare(); w.now = time.Now().Add(2 * time.Second) }
+	}
+	without := func(edit func(*exchange.Record)) func(*world) {
+		return func(w *world) { good(w); w.exchange(edit) }
+	}
+	lexicon := func(edit func(map[string]int), age time.Duration) func(*world) {
+		return func(w *world) {
+			good(w)
+			counts := map[string]int{}
+			for id, n := range w.lex.Counts {
+				counts[id] = n
+			}
+			edit(counts)
+			counts["made-up"] = 1 // another hash than the one before
+			w.lexicon(counts, time.Now().Add(-age))
+		}
+	}
+	for _, c := range []struct {
+		duty, name string
+		prepare    func(*world)
+		want       Status
+		says       string // in the English summary
+	}{
+		{"G9-01", "accepted", good, Met, "1 exchanges looked at"},
+		{"G9-01", "never accepted", without(func(r *exchange.Record) { r.User = "nobody" }), Breach, "1 generated before the agreement"},
+		{"G9-01", "an older version accepted", func(w *world) {
+			good(w)
+			w.decl.Texts = append(w.decl.Texts, service.Text{Service: "demo", Kind: "agreement", Number: "2", ZH: "# 协议二", EN: "# Agreement two"})
+			w.decl.Services[0].Agreement = "2"
+			w.declare()
+			w.exchange(func(r *exchange.Record) { r.At = r.At.Add(5 * time.Second) })
+			w.now = time.Now().Add(10 * time.Second)
+		}, Breach, "1 generated before the agreement"},
+		{"G9-01", "a key under contract", func(w *world) {
+			good(w)
+			k, _, err := w.sv.IssueKey(t.Context(), tester, service.Key{Service: "demo", Application: "app", Contract: "HT-1"})
+			w.must(err)
+			w.exchange(func(r *exchange.Record) { r.Key, r.User = k.ID, "nobody" })
+		}, Met, "2 exchanges looked at"},
+		{"G9-01", "self-test failed", failing("agreement"), Breach, "self-test of agreement failed"},
+		{"G9-01", "self-test stale", stale, Unknown, "counts for 5m0s only"},
+		{"G9-01", "no self-test", unprobed, Unknown, "no self-test of agreement"},
+
+		{"P4-01", "all checked, no classifier", good, Short, "no classifier"},
+		{"P4-01", "unchecked", without(func(r *exchange.Record) { r.Checked.In = -1 }), Breach, "1 were not checked"},
+		{"P4-01", "observing", declared(func(d *service.Declaration) { d.Services[0].Modes.ModerateIn.Act = "observe" }), Breach, "mode observe"},
+		{"P4-01", "risk without entry", lexicon(func(m map[string]int) { delete(m, "A1c") }, time.Hour), Breach, "no entry for A1c"},
+		{"P4-01", "self-test stale", stale, Unknown, "counts for"},
+		{"P4-02", "all checked, no classifier", good, Short, "no classifier"},
+		{"P4-02", "unchecked", without(func(r *exchange.Record) { r.Checked.Out = -1 }), Breach, "1 were not checked"},
+		{"P4-02", "self-test failed", failing("moderate_out"), Breach, "self-test of moderate_out failed"},
+		{"P4-08", "reasons given, no bank", func(w *world) {
+			good(w)
+			w.exchange(func(r *exchange.Record) {
+				r.Verdict, r.Code, r.Reason, r.Label, r.Output = exchange.Refuse, "content_filter", "a block-tier entry was hit", "none", ""
+			})
+		}, Notice, "50.0 %"},
+		{"P4-08", "no reason", without(func(r *exchange.Record) { r.Verdict, r.Code, r.Label = exchange.Stop, "content_filter", "text" }), Breach, "no reason"},
+		{"P4-08", "no traffic", func(w *world) { w.probe(time.Now()) }, Unknown, "no exchange"},
+
+		{"T7-09", "filed", good, Notice, "All 1 models have a number"},
+		{"T7-09", "not filed", declared(func(d *service.Declaration) { d.Models[0].FilingNo, d.Models[0].FilingURL = "", "" }), Breach, "demo/small"},
+		{"T7-09", "sample model", declared(func(d *service.Declaration) {
+			d.Models[0].Sample, d.Models[0].FilingNo, d.Models[0].FilingURL = true, "", ""
+		}), NotApplicable, "sample model"},
+		{"SC-02", "dossiers complete", good, Short, "All 1 routes"},
+
+		{"D10-01", "page complete", good, Notice, "all six parts"},
+		{"D10-01", "a part is missing", func(w *world) {
+			good(w)
+			w.pages["/services/demo?lang=en"] = strings.Replace(w.pages["/services/demo?lang=en"], "It may err", "", 1)
+		}, Breach, "demo/en/limits"},
+		{"D10-01", "not linked from home", func(w *world) { good(w); w.pages["/?lang=zh"] = "<html></html>" }, Breach, "home page does not lead"},
+		{"D10-01", "page gone", func(w *world) { good(w); delete(w.pages, "/services/demo?lang=zh") }, Breach, "cannot be fetched"},
+		{"D10-01", "portal not running", func(w *world) { good(w); w.url = "" }, Unknown, "not running"},
+
+		{"R11-02", "masked", good, Notice, "No personal information was found"},
+		{"R11-02", "masking off", declared(func(d *service.Declaration) { d.Services[0].Privacy.In = "off" }), Breach, "does not mask"},
+		{"R11-02", "not looked at", without(func(r *exchange.Record) { r.Checked.Privacy = -1 }), Breach, "1 were not searched"},
+		{"R11-02", "leak in the journal", without(func(r *exchange.Record) { r.Reason = "call 13812345678" }), Breach, "1 hold personal information"},
+		{"R11-02", "self-test failed", failing("privacy"), Breach, "self-test of privacy failed"},
+		{"R11-04", "in the mainland", good, Notice, "All 1 routes"},
+		{"R11-04", "abroad", declared(func(d *service.Declaration) { d.Models[0].Region = "US" }), Breach, "demo/small (US)"},
+
+		{"L12-01", "labelled", good, Met, "All 1 answers"},
+		{"L12-01", "unlabelled", without(func(r *exchange.Record) { r.Label = "none" }), Breach, "1 answers"},
+		{"L12-01", "observing", declared(func(d *service.Declaration) { d.Services[0].Modes.Label.Act = "observe" }), Breach, "mode observe"},
+		{"L12-01", "self-test failed", failing("label"), Breach, "self-test of label failed"},
+		{"L12-01", "self-test stale", stale, Unknown, "counts for"},
+
+		{"S13-01", "up, no drill", good, Notice, "100.00 %"},
+		{"S13-01", "down", without(func(r *exchange.Record) { r.Outcome, r.Output = exchange.UpstreamError, "" }), Short, "50.00 %"},
+		{"S13-01", "no traffic", func(w *world) { w.probe(time.Now()) }, Unknown, "no exchange"},
+
+		{"F17-01", "library complete", good, Met, "10200 entries"},
+		{"F17-01", "risk without entry", lexicon(func(m map[string]int) { m["A2d"] = 0 }, time.Hour), Breach, "A2d"},
+		{"F17-01", "risk below minimum", lexicon(func(m map[string]int) { m["A1a"] = 199 }, time.Hour), Short, "1 risks have fewer"},
+		{"F17-01", "old", lexicon(func(map[string]int) {}, 8*24*time.Hour), Short, "8 days"},
+		{"F17-01", "none in force", func(w *world) { w.lex = LexiconFacts{} }, Breach, "No lexicon"},
+		{"F17-11", "shown", good, Met, "1 routes"},
+		{"F17-11", "not shown", func(w *world) {
+			good(w)
+			w.pages["/services/demo?lang=zh"] = strings.Replace(w.pages["/services/demo?lang=zh"], "Beijing-Sample", "", 1)
+		}, Breach, "does not show"},
+		{"F17-11", "link missing", func(w *world) {
+			good(w)
+			w.pages["/services/demo?lang=zh"] = strings.Replace(w.pages["/services/demo?lang=zh"], "example.invalid", "elsewhere.invalid", 1)
+		}, Breach, "(link)"},
+		{"F17-11", "no number", declared(func(d *service.Declaration) { d.Models[0].FilingNo, d.Models[0].FilingURL = "", "" }), Breach, "no number to show"},
+		{"F17-11", "portal not running", func(w *world) { good(w); w.url = "" }, Unknown, "not running"},
+
+		{"V19-02", "complete, proved, kept long enough", good, Met, "is proved from a checkpoint"},
+		{"V19-02", "fields lacking", without(func(r *exchange.Record) { r.Source = "" }), Breach, "less than 99.9 %"},
+		{"V19-02", "no end", func(w *world) {
+			good(w)
+			in := w.exchange().Intent
+			in.ID, in.At = "01J00000000000000000000000", time.Now().Add(-2*time.Hour)
+			w.must(w.ex.Begin(t.Context(), in))
+		}, Breach, "1 exchanges have no end"},
+		{"V19-02", "self-test failed", failing("record"), Breach, "self-test of record failed"},
+		{"V19-02", "recorder stopped", stale, Unknown, "counts for"},
+		{"V19-03", "checked lately", func(w *world) { w.now = verified(t).AddDate(0, 0, -60) }, Met, "was last checked"},
+		{"V19-03", "calendar runs out", func(w *world) { w.now = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC) }, Notice, "estimated"},
+		{"V19-03", "not checked for long", func(w *world) { w.now = verified(t).AddDate(0, 0, 91) }, Short, "91 days"},
+	} {
+		t.Run(c.duty+" "+c.name, func(t *testing.T) {
+			w := newWorld(t)
+			c.prepare(w)
+			f := w.finding(c.duty)
+			if f.Status != c.want || !strings.Contains(f.Summary.EN, c.says) {
+				t.Errorf("%s %q, want %s with %q; facts %v", f.Status, f.Summary.EN, c.want, c.says, f.Facts)
+			}
+			bilingual(t, "summary", f.Summary)
+			if (f.Status == Short || f.Status == Breach) && f.Mend.EN == "" {
+				t.Errorf("it does not say what to do: %s", f.Summary.EN)
+			}
+			if f.Mend.EN != "" {
+				bilingual(t, "mend", f.Mend)
+			}
+		})
+	}
+}
+
+func verified(t *testing.T) time.Time {
+	t.Helper()
+	on, err := time.ParseInLocation(time.DateOnly, measures.VerifiedOn(), measures.Shanghai())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return on.Add(time.Hour)
+}
+
+// TestRegisterOfAGoodDay: 83 rows; none is met without facts and references; nothing is unknown when all is fresh.
+func TestRegisterOfAGoodDay(t *testing.T) {
+	w := newWorld(t)
+	good(w)
+	statuses := map[Status]int{}
+	for _, r := range Run(t.Context(), w.evidence()) {
+		f := r.Finding
+		statuses[f.Status]++
+		if (f.Status == Met || f.Status == Notice) && (len(f.Facts) == 0 || len(f.Refs) == 0 || f.Newest.IsZero()) {
+			t.Errorf("%s is %s without facts, references or date", r.Duty.ID, f.Status)
+		}
+		if f.Status == Unknown || f.Status == Breach {
+			t.Errorf("%s is %s: %s %v", r.Duty.ID, f.Status, f.Summary.EN, f.Facts)
+		}
+	}
+	if fmt.Sprint(statuses[Met], statuses[NotYet]) != "5 68" {
+		t.Errorf("statuses: %v", statuses)
+	}
+}
+
+// TestSilenceTurnsGrey: when prober and recorder stop, everything that rests on them is unknown within its limit, by
+// itself; what rests on the declarations in force stays.
+func TestSilenceTurnsGrey(t *testing.T) {
+	w := newWorld(t)
+	good(w)
+	w.now = w.now.Add(probeFresh + time.Minute)
+	for _, r := range Run(t.Context(), w.evidence()) {
+		switch r.Duty.ID {
+		case "G9-01", "P4-01", "P4-02", "R11-02", "L12-01", "V19-02":
+			if r.Finding.Status != Unknown {
+				t.Errorf("%s is still %s", r.Duty.ID, r.Finding.Status)
+			}
+		}
+	}
+}
+
+// TestProofIsRead: a proof that does not fit its checkpoint is refused.
+func TestProofIsRead(t *testing.T) {
+	w := newWorld(t)
+	good(w)
+	p, err := w.j.Prove(t.Context(), w.j.Origin(), 0)
+	w.must(err)
+	w.must(included(p))
+	for name, spoil := range map[string]func(*journal.Proof){
+		"leaf": func(p *journal.Proof) { p.Leaf = strings.Replace(p.Leaf, "server", "sorter", 1) },
+		"size": func(p *journal.Proof) { p.Size++ },
+		"log":  func(p *journal.Proof) { p.Log = "hegui/other/node" },
+		"hash": func(p *journal.Proof) { p.Hashes = append([]string{"AAAA"}, p.Hashes[1:]...) },
+		"path": func(p *journal.Proof) { p.Hashes = p.Hashes[1:] },
+	} {
+		bad := p
+		spoil(&bad)
+		if included(bad) == nil {
+			t.Errorf("a proof with another %s is accepted", name)
+		}
+	}
+}
