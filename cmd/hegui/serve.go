@@ -90,7 +90,7 @@ func (s serveCmd) configuration() (configFile, error) {
 			return c, usageError{"--upstream goes with --demo; otherwise upstreams stand in the configuration"}
 		}
 	}
-	for flag, into := range map[string]*string{s.GatewayListen: &c.Listen.Gateway, s.ConsoleListen: &c.Listen.Console, s.PortalListen: &c.Listen.Portal} {
+	for into, flag := range map[*string]string{&c.Listen.Gateway: s.GatewayListen, &c.Listen.Console: s.ConsoleListen, &c.Listen.Portal: s.PortalListen} {
 		if flag != "" {
 			*into = flag
 		}
