@@ -62,7 +62,7 @@ func TestEveryRouteAsksForItsCapability(t *testing.T) {
 // TestRoutesNeedSomething: a route without a need must be one that has to be public.
 func TestRoutesNeedSomething(t *testing.T) {
 	for _, rt := range routes {
-		if rt.need == public && !slices.Contains([]string{"/login", "/link", "/healthz"}, rt.path) {
+		if rt.need == public && !slices.Contains([]string{"/login", "/link", "/healthz", "/api/openapi.json"}, rt.path) {
 			t.Errorf("%s %s is open to anybody", rt.method, rt.path)
 		}
 		if rt.need != public && rt.need != anyStaff && !slices.Contains(operator.Capabilities[:], rt.need) {
@@ -270,6 +270,43 @@ func TestObligations(t *testing.T) {
 	p.get("/obligations/export?format=pdf", 400)
 }
 
+// TestObligationsOfThisVeryInstallation shows what the real register says of the real registers.
+func TestObligationsOfThisVeryInstallation(t *testing.T) {
+	d := newDesk(t)
+	d.seed(12)
+	d.findings = func(ctx context.Context) []obligation.Result {
+		return obligation.Run(ctx, obligation.Evidence{Journal: d.j, Exchanges: d.exchanges, Services: d.services, Users: d.users, Staff: d.staff})
+	}
+	p := d.in()
+	page := p.get("/obligations?lang=zh", 200)
+	if n := strings.Count(page, `<details class="duty`); n != len(measures.Duties()) {
+		t.Errorf("%d rows, want %d", n, len(measures.Duties()))
+	}
+	met := 0
+	for _, r := range d.findings(t.Context()) {
+		wants(t, page, r.Duty.ID)
+		if r.Finding.Status == obligation.Met {
+			met++
+			if len(r.Finding.Facts) == 0 || len(r.Finding.Refs) == 0 {
+				t.Errorf("%s is met without facts or references", r.Duty.ID)
+			}
+		}
+	}
+	// Every reference that the page links to leads somewhere.
+	seen := map[string]bool{}
+	for _, m := range regexp.MustCompile(`href="(/(?:evidence|exchanges)[^"]*)"><code>`).FindAllStringSubmatch(page, -1) {
+		if path := strings.ReplaceAll(m[1], "&amp;", "&"); !seen[path] {
+			seen[path] = true
+			p.get(path, 200)
+		}
+	}
+	if len(seen) == 0 {
+		t.Error("no reference leads anywhere")
+	}
+	t.Logf("%d met, %d references followed", met, len(seen))
+	p.get("/", 200)
+}
+
 func TestEvidence(t *testing.T) {
 	d := newDesk(t)
 	d.seed(3)
@@ -418,6 +455,55 @@ func TestTryWithoutJavaScript(t *testing.T) {
 	body := p.post("/try/stream", 200, "service", "writer", "text", "你好")
 	if !strings.Contains(body, "data: [DONE]") {
 		t.Errorf("stream: %s", body)
+	}
+}
+
+// TestOpenAPISaysWhatIsThere holds the document and the table of routes together.
+func TestOpenAPISaysWhatIsThere(t *testing.T) {
+	d := newDesk(t)
+	var doc struct {
+		Paths      map[string]map[string]struct{ OperationID string }
+		Components struct {
+			Schemas map[string]struct{ Properties map[string]any }
+		}
+	}
+	if err := json.Unmarshal([]byte(d.person().get("/api/openapi.json", 200)), &doc); err != nil {
+		t.Fatal(err)
+	}
+	described := 0
+	for _, methods := range doc.Paths {
+		described += len(methods)
+	}
+	there := 0
+	for _, rt := range routes {
+		if !strings.HasPrefix(rt.path, "/api/v1/") {
+			continue
+		}
+		there++
+		if _, ok := doc.Paths[rt.path][strings.ToLower(rt.method)]; !ok {
+			t.Errorf("%s %s is not described", rt.method, rt.path)
+		}
+	}
+	if described != there {
+		t.Errorf("%d calls described, %d there", described, there)
+	}
+	// The schema of a record has exactly the fields that a record is written with.
+	b, err := json.Marshal(exchange.Record{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var written map[string]any
+	if err := json.Unmarshal(b, &written); err != nil {
+		t.Fatal(err)
+	}
+	properties := doc.Components.Schemas["exchange.Record"].Properties
+	for name := range written {
+		if _, ok := properties[name]; !ok {
+			t.Errorf("exchange.Record is written with %q, which is not described", name)
+		}
+	}
+	if len(properties) != len(written) {
+		t.Errorf("%d fields described, %d written", len(properties), len(written))
 	}
 }
 

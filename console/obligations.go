@@ -44,7 +44,7 @@ type dutyRow struct {
 	obligation.Result
 	Facts []fact
 	Refs  []ref
-	Until time.Time // when the evidence goes stale
+	Until time.Time // when the evidence goes stale, zero when it does not
 	Open  bool
 }
 
@@ -94,8 +94,8 @@ func (c *console) dutyRow(r obligation.Result) dutyRow {
 	for _, text := range r.Finding.Refs {
 		row.Refs = append(row.Refs, c.refOf(text))
 	}
-	if r.FreshFor > 0 && !r.At.IsZero() {
-		row.Until = r.At.Add(r.FreshFor)
+	if r.FreshFor > 0 && !r.Finding.Newest.IsZero() {
+		row.Until = r.Finding.Newest.Add(r.FreshFor)
 	}
 	return row
 }
@@ -180,14 +180,14 @@ func (c *console) exportObligations(v *visit) error {
 	case "csv":
 		web.Attachment(v.w, "text/csv; charset=utf-8", "hegui-obligations-"+stamp+".csv")
 		sheet := newSheet(v.w)
-		sheet.row("duty", "article", "title", "force", "status", "summary", "mend", "at", "fresh_for_s", "metric", "source", "verified", "facts", "refs")
+		sheet.row("duty", "article", "title", "force", "status", "summary", "mend", "at", "evidence_of", "fresh_for_s", "metric", "source", "verified", "facts", "refs")
 		for _, r := range shown {
 			facts, err := json.Marshal(r.Finding.Facts)
 			if err != nil {
 				return err
 			}
 			sheet.row(r.Duty.ID, r.Duty.Article, v.lang.Pick(r.Duty.TitleZH, r.Duty.TitleEN), string(r.Duty.Force), string(r.Finding.Status),
-				v.lang.Pick(r.Finding.Summary.ZH, r.Finding.Summary.EN), v.lang.Pick(r.Finding.Mend.ZH, r.Finding.Mend.EN), stampOf(r.At),
+				v.lang.Pick(r.Finding.Summary.ZH, r.Finding.Summary.EN), v.lang.Pick(r.Finding.Mend.ZH, r.Finding.Mend.EN), stampOf(r.At), stampOf(r.Finding.Newest),
 				int64(r.FreshFor/time.Second), r.Duty.Metric, r.Duty.Source, r.Duty.Verified, string(facts), strings.Join(r.Finding.Refs, " "))
 		}
 		return sheet.flush()
@@ -209,5 +209,5 @@ func (c *console) apiObligations(v *visit) error {
 	if shown == nil {
 		shown = []obligation.Result{}
 	}
-	return web.JSON(v.w, http.StatusOK, map[string]any{"total": len(results), "count": len(shown), "counts": counts, "obligations": shown})
+	return web.JSON(v.w, http.StatusOK, obligationsAnswer{len(results), len(shown), counts, shown})
 }

@@ -44,6 +44,7 @@ type desk struct {
 	owner     operator.Staff
 	secret    string
 	asked     []*http.Request // what the gateway was asked
+	findings  func(context.Context) []obligation.Result
 }
 
 const password = "一句很容易记住的长话呀"
@@ -67,7 +68,7 @@ func declaration() service.Declaration {
 func newDesk(t testing.TB) *desk {
 	t.Helper()
 	ctx := context.Background()
-	d := &desk{t: t, db: testkit.SQLite(t)}
+	d := &desk{t: t, db: testkit.SQLite(t), findings: func(context.Context) []obligation.Result { return results() }}
 	j, keys := testkit.Journal(t, d.db)
 	d.j = j
 	must := func(err error) {
@@ -101,7 +102,7 @@ func newDesk(t testing.TB) *desk {
 			return []upstream.Health{{Endpoint: "main", Calls: 1234, Failures: 3, Since: time.Now().Add(-3 * time.Hour)},
 				{Endpoint: "spare", Open: true, Calls: 12, Failures: 9, Since: time.Now().Add(-90 * time.Second), LastError: "dial tcp 10.0.0.9:443: connection refused"}}
 		},
-		Findings:   func(context.Context) []obligation.Result { return results() },
+		Findings:   func(ctx context.Context) []obligation.Result { return d.findings(ctx) },
 		Gateway:    http.HandlerFunc(d.gateway),
 		TryKey:     func(context.Context, string) (string, error) { return d.secret, nil },
 		GatewayURL: func() string { return "http://127.0.0.1:8080" },
@@ -142,6 +143,9 @@ func results() []obligation.Result {
 		}
 		out = append(out, obligation.Result{Duty: d, Control: obligation.Bilingual{ZH: "每次生成都写入标识并记录。", EN: "Each answer is labelled and recorded."},
 			Finding: f, At: time.Now().Add(-2 * time.Minute), FreshFor: 24 * time.Hour})
+		if f.Facts != nil {
+			out[len(out)-1].Finding.Newest = time.Now().Add(-5 * time.Minute)
+		}
 	}
 	return out
 }
