@@ -29,6 +29,7 @@ type choice struct {
 	channels []*channel
 	label    labeller
 	ended    bool // its finish has been sent, or it was cut off
+	cut      bool // it was cut off
 	altered  bool // some text was held back, masked or cut, so its logprobs would say more than its text
 }
 
@@ -68,11 +69,16 @@ func (o *output) channel(ch *choice, name, prefix, suffix string) *channel {
 			return x
 		}
 	}
+	x := o.newChannel(name, prefix, suffix)
+	ch.channels = append(ch.channels, x)
+	return x
+}
+
+func (o *output) newChannel(name, prefix, suffix string) *channel {
 	x := &channel{name: name, prefix: prefix, suffix: suffix, window: o.c.lexicon.NewWindow()}
 	if o.mask != "off" {
 		x.mask = privacy.NewStream()
 	}
-	ch.channels = append(ch.channels, x)
 	return x
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/upstream"
@@ -58,19 +59,13 @@ func (s *streamer) over() bool { return s.done || s.bad != nil || s.allCut() }
 
 // allCut tells whether every choice asked for was cut off by us.
 func (s *streamer) allCut() bool {
-	if s.c.cuts == "" {
-		return false
-	}
-	ended := 0
+	cut := 0
 	for _, ch := range s.choices {
-		if !ch.ended {
-			return false
-		}
-		if ch.index >= 0 {
-			ended++
+		if ch.cut {
+			cut++
 		}
 	}
-	return ended >= s.c.request.n
+	return cut >= s.c.request.n
 }
 
 // take works off every whole event that has arrived.
@@ -157,7 +152,6 @@ func (s *streamer) chunk(e sseEvent) {
 			return true
 		}
 		check := func(i int, path, _, _ string) bool {
-			others.channels = nil // each stands whole
 			el, stop := s.once(d, others, i, "answer."+path)
 			edits = append(edits, el...)
 			if stop != nil {
@@ -208,7 +202,12 @@ func (s *streamer) element(d *doc, at, position int) (edits []edit, keep, substa
 	var pieces []piece
 	var stop *cut
 	feed := func(i int, path, prefix, suffix string) bool {
-		if path == "content" || path == "text" {
+		if strings.HasSuffix(path, ".name") { // a tool's name stands whole in one delta and must stay so
+			e, cut := s.once(d, s.choice(-1), i, "choice."+path)
+			edits, stop, substance = append(edits, e...), cut, true
+			return cut == nil
+		}
+		if path == "text" {
 			path = contentChannel
 		}
 		x := s.channel(ch, path, prefix, suffix)
@@ -345,7 +344,7 @@ func (s *streamer) cutOff(ch *choice, stop *cut) {
 	if ch.index < 0 {
 		return
 	}
-	ch.ended = true
+	ch.ended, ch.cut = true, true
 	text := s.c.refusalText()
 	if ch.label.any {
 		text = "\n\n" + text

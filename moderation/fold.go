@@ -1,0 +1,119 @@
+package moderation
+
+import (
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// foldVersion names the folding rules; with the Unicode versions it is part of every lexicon's hash.
+const foldVersion = "fold/1 unicode " + unicode.Version + " norm " + norm.Version
+
+// skip is the fold of a rune that matching does not see.
+const skip rune = -1
+
+// foldLimit bounds the runes that folds() holds by table: the two planes where letters, digits and symbols live.
+const foldLimit = 0x20000
+
+// folds returns the folding table, built once and never changed after.
+//
+// One rune folds to one rune: case, full and half width, compatibility forms, enclosed letters and digits, and letters
+// with diacritics fold to the plain letter; line breaks and tabs fold to a space. Zero-width and bidi controls,
+// variation selectors and combining marks fold to skip. A rune that stands for several (ﬁ, ㍿) stays itself.
+// Traditional and simplified Chinese are two forms here; one entry matches one of them.
+var folds = sync.OnceValue(func() *[foldLimit]rune {
+	table := new([foldLimit]rune)
+	for r := range rune(foldLimit) {
+		table[r] = foldSlow(r)
+	}
+	return table
+})
+
+// fold folds any rune.
+func fold(table *[foldLimit]rune, r rune) rune {
+	if r >= 0 && r < foldLimit {
+		return table[r]
+	}
+	return foldSlow(r)
+}
+
+func foldSlow(r rune) rune {
+	switch {
+	case r >= 0x3400 && r <= 0x9FFF, r >= 0xAC00 && r <= 0xD7A3, r >= 0xD800 && r <= 0xDFFF:
+		return r // ideographs and syllables stand for themselves; surrogates are no runes
+	case r == '\t', r == '\n', r == '\r', r == 0x85, r == 0x2028, r == 0x2029:
+		return ' '
+	case invisible(r):
+		return skip
+	case r >= 0x2776 && r <= 0x277E: // negative circled digits have no compatibility form in Unicode
+		return '1' + r - 0x2776
+	case r >= 0x2780 && r <= 0x2788:
+		return '1' + r - 0x2780
+	case r >= 0x278A && r <= 0x2792:
+		return '1' + r - 0x278A
+	case r >= 0x24F5 && r <= 0x24FD:
+		return '1' + r - 0x24F5
+	case r == 0x24FF, r == 0x1F10B, r == 0x1F10C:
+		return '0'
+	case r >= 0x1F150 && r <= 0x1F169: // negative circled, negative squared and regional letters
+		return 'a' + r - 0x1F150
+	case r >= 0x1F170 && r <= 0x1F189:
+		return 'a' + r - 0x1F170
+	case r >= 0x1F1E6 && r <= 0x1F1FF:
+		return 'a' + r - 0x1F1E6
+	}
+	var buf [4 * utf8.UTFMax]byte
+	whole := norm.NFKD.AppendString(buf[:0], string(r))
+	one, n := rune(0), 0
+	for _, d := range string(whole) {
+		switch {
+		case invisible(d):
+		case len(whole) > 1 && (d == '(' || d == ')' || d == '.' || d == ','): // ⑴ ⒈ 🄁
+		default:
+			one = d
+			n++
+		}
+	}
+	if n != 1 {
+		one = r
+	}
+	return lower(one)
+}
+
+// lower maps to one lower-case form; runes whose lower case differs from that of their upper case (ſ, ς, Kelvin sign) meet.
+func lower(r rune) rune { return unicode.ToLower(unicode.ToUpper(r)) }
+
+// invisible tells the runes that a reader does not see as characters of their own.
+func invisible(r rune) bool {
+	switch {
+	case r < 0x20:
+		return r != '\t' && r != '\n' && r != '\r'
+	case r < 0x7F:
+		return false
+	case r <= 0x9F:
+		return r != 0x85
+	case r == 0x115F, r == 0x1160, r == 0x3164, r == 0xFFA0: // Hangul fillers
+		return true
+	case r == 0x180E, r >= 0x180B && r <= 0x180F, r >= 0xFE00 && r <= 0xFE0F, r >= 0xE0000 && r <= 0xE0FFF:
+		return true
+	case r >= 0x1F3FB && r <= 0x1F3FF: // skin tones
+		return true
+	case unicode.Is(unicode.Cf, r):
+		return true
+	}
+	// Marks of all scripts only: the vowel signs of Thai or Hindi are letters in all but name.
+	return unicode.In(r, unicode.Mn, unicode.Me) && unicode.Is(unicode.Inherited, r)
+}
+
+// foldText folds a whole text, skipped runes left out. It reads invalid UTF-8 as U+FFFD.
+func foldText(table *[foldLimit]rune, s string) []rune {
+	out := make([]rune, 0, len(s))
+	for _, r := range s {
+		if f := fold(table, r); f != skip {
+			out = append(out, f)
+		}
+	}
+	return out
+}

@@ -1,0 +1,5 @@
+package moderation
+
+func StarterEntries() []Entry {
+	return nil
+}
