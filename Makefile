@@ -10,7 +10,7 @@ export PATH := $(PATH):/usr/local/go/bin
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Modules of their own inside this repository, such as the client that verifies an exported journal with a foreign tool.
 NESTED = $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path '*/node_modules/*' -not -path './hegui-data/*'))
-# Tests that start a browser or a database wait on the clock; more of them at once than cores makes them flaky.
+# Per package; the browser tests take the longest.
 GOTEST = go test -timeout 20m
 
 .PHONY: run test lint bench tools build
@@ -26,7 +26,7 @@ tools:
 
 lint:
 	@echo "==> gofmt"
-	@files=$$(git ls-files --cached --others --exclude-standard '*.go' | xargs -r gofmt -l); if [ -n "$$files" ]; then echo "not formatted:"; echo "$$files"; exit 1; fi
+	@files=$$(gofmt -l . 2>&1); if [ -n "$$files" ]; then echo "not formatted:"; echo "$$files"; exit 1; fi
 	@echo "==> go vet"
 	@go vet ./...
 	@echo "==> staticcheck"

@@ -22,7 +22,12 @@ func TestDuties(t *testing.T) {
 		t.Errorf("%d duties, want 83", n)
 	}
 	seen, used := map[string]bool{}, map[string]bool{}
+	before := ""
 	for _, d := range Duties() {
+		if d.ArticleNo < before {
+			t.Errorf("%s stands after article %s: duties go by article", d.ID, before)
+		}
+		before = d.ArticleNo
 		if err := complete(d); err != "" {
 			t.Errorf("%s: %s", d.ID, err)
 		}

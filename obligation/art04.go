@@ -129,13 +129,13 @@ func (j *judgement) checked(ctx context.Context, ev Evidence, direction string) 
 	j.fact("looked_at", looked)
 	j.fact("unchecked", missed)
 	if missed > 0 {
-		j.sayf(Breach, "近 24 小时的 %d 次交互中有 %d 次未经检测。", "Of %d exchanges in the last 24 h, %d were not checked.", looked, missed)
+		j.sayf(Breach, "近 24 小时的 %d 次交互中有 %d 次未经检测。", "Exchanges in the last 24 h: %d, not checked: %d.", looked, missed)
 		j.mend("检查该服务的检测模式及降级记录。", "Look at the service's guard modes and at the record of degradations.")
 	} else {
-		j.sayf(Met, "近 24 小时的 %d 次交互全部经过检测。", "All %d exchanges of the last 24 h were checked.", looked)
+		j.sayf(Met, "近 24 小时的 %d 次交互全部经过检测。", "Exchanges in the last 24 h: %d, all checked.", looked)
 	}
 	if stats.Degraded > 0 {
-		j.sayf(Notice, "近 24 小时有 %d 次交互遇到环节故障，按声明的规则处理。", "In %d exchanges of the last 24 h a guard could not work; the declared rule was followed.", stats.Degraded)
+		j.sayf(Notice, "近 24 小时有 %d 次交互遇到环节故障，按声明的规则处理。", "Exchanges of the last 24 h in which a guard could not work and the declared rule was followed: %d.", stats.Degraded)
 	}
 	return nil
 }
@@ -152,7 +152,7 @@ func (j *judgement) covers(l LexiconFacts) {
 	j.fact("lexicon", l.Hash)
 	j.fact("risks_without_entry", empty)
 	if l.Hash == "" {
-		j.say(Breach, "没有生效的词库。", "No lexicon is in force.")
+		j.say(Unknown, "日志账本中没有词库生效的记录。", "The journal does not tell which lexicon is in force.")
 		j.mend("启动服务，内置词库会随之生效。", "Start the server; the built-in lexicon takes effect with it.")
 		return
 	}
@@ -207,10 +207,10 @@ func checkRefusals(ctx context.Context, ev Evidence) (Finding, error) {
 	j.fact("refusal_rate", rate)
 	j.fact("refusals_without_reason", bare)
 	if bare > 0 {
-		j.sayf(Breach, "%d 次拒答没有代码或理由。", "%d refusals carry no code or no reason.", bare)
+		j.sayf(Breach, "%d 次拒答没有代码或理由。", "Refusals without code or reason: %d.", bare)
 		j.mend("查看所列交互，补上拒答的理由来源。", "Look at the exchanges named and find why no reason was recorded.")
 	}
-	j.sayf(Met, "近 24 小时查看的 %d 次交互中，因内容拒答 %d 次（%.1f%%）。", "Of %d exchanges looked at in the last 24 h, %d were refused for their content (%.1f %%).", judged, content, 100*rate)
+	j.sayf(Met, "近 24 小时查看的 %d 次交互中，因内容拒答 %d 次（%.1f%%）。", "Exchanges looked at in the last 24 h: %d, refused for their content: %d (%.1f %%).", judged, content, 100*rate)
 	if rate > 0.01 {
 		j.say(Notice, "实际拒答率高于默认目标 1%。", "The live refusal rate is above the default target of 1 %.")
 		j.mend("抽查拒答，看词条是否误伤。", "Look through refusals for entries that hit harmless text.")

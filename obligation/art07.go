@@ -80,7 +80,7 @@ func checkFiledModels(ctx context.Context, ev Evidence) (Finding, error) {
 		j.say(Breach, "路由 "+strings.Join(unfiled, "、")+" 的模型没有备案号或上线编号。", "The models of "+strings.Join(unfiled, ", ")+" have no filing or registration number.")
 		j.mend("在模型档案中填写 filing_no 与 filing_url；没有编号的模型不要向公众开放。", "Enter filing_no and filing_url in the dossier; do not offer a model without number to the public.")
 	} else {
-		j.sayf(Met, "%d 个模型都登记了编号。", "All %d models have a number on record.", len(filed))
+		j.sayf(Met, "%d 个模型都登记了编号。", "Models: %d, all with a number on record.", len(filed))
 	}
 	j.say(Notice, "编号由提供者填写，未与国家网信办公告核对。", "Numbers are as the provider entered them and are not compared with the published lists.")
 	j.mend("请与公告核对编号。", "Compare the numbers with the published lists.")

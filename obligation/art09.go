@@ -108,10 +108,10 @@ func checkAgreement(ctx context.Context, ev Evidence) (Finding, error) {
 	j.fact("under_contract", byContract)
 	j.fact("without_acceptance", without)
 	if without > 0 {
-		j.sayf(Breach, "查看的 %d 次交互中有 %d 次在接受现行协议之前生成。", "Of %d exchanges looked at, %d generated before the agreement in force was accepted.", looked, without)
+		j.sayf(Breach, "查看的 %d 次交互中有 %d 次在接受现行协议之前生成。", "Exchanges looked at: %d, generated before the agreement in force was accepted: %d.", looked, without)
 		j.mend("查明这些交互如何绕过协议环节。", "Find out how these exchanges got past the agreement guard.")
 	} else {
-		j.sayf(Met, "近 24 小时查看的 %d 次交互都在接受协议之后。", "All %d exchanges looked at in the last 24 h came after acceptance.", looked)
+		j.sayf(Met, "近 24 小时查看的 %d 次交互都在接受协议之后。", "Exchanges looked at in the last 24 h: %d, all after acceptance.", looked)
 	}
 	return j.finding()
 }

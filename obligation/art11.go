@@ -84,7 +84,7 @@ func checkPrivacy(ctx context.Context, ev Evidence) (Finding, error) {
 	j.fact("looked_at", stats.Asked)
 	j.fact("unchecked", missed)
 	if missed > 0 {
-		j.sayf(Breach, "近 24 小时的 %d 次交互中有 %d 次未查找个人信息。", "Of %d exchanges in the last 24 h, %d were not searched for personal information.", stats.Asked, missed)
+		j.sayf(Breach, "近 24 小时的 %d 次交互中有 %d 次未查找个人信息。", "Exchanges in the last 24 h: %d, not searched for personal information: %d.", stats.Asked, missed)
 	}
 	if err := j.leaks(ctx, ev); err != nil {
 		return Finding{}, err
@@ -118,10 +118,10 @@ func (j *judgement) leaks(ctx context.Context, ev Evidence) error {
 	j.fact("events_scanned", len(events))
 	j.fact("events_with_personal_information", leaked)
 	if leaked > 0 {
-		j.sayf(Breach, "最近 %d 个事件中有 %d 个含有个人信息。", "Of the newest %d events, %d hold personal information.", len(events), leaked)
+		j.sayf(Breach, "最近 %d 个事件中有 %d 个含有个人信息。", "Newest events read: %d, holding personal information: %d.", len(events), leaked)
 		j.mend("查看所列事件，找出写入者。", "Look at the events named and find what wrote them.")
 	} else {
-		j.sayf(Met, "最近 %d 个事件中没有发现个人信息。", "No personal information was found in the newest %d events.", len(events))
+		j.sayf(Met, "最近 %d 个事件中没有发现个人信息。", "Newest events read: %d, no personal information found in them.", len(events))
 	}
 	return nil
 }
@@ -178,10 +178,10 @@ func checkResidency(ctx context.Context, ev Evidence) (Finding, error) {
 		j.mend("在模型档案中填写 region。", "Enter region in the dossier.")
 	}
 	if len(abroad)+len(unstated) == 0 {
-		j.sayf(Met, "%d 条路由都声明在境内运行。", "All %d routes are declared to run in mainland China.", len(s.routed()))
+		j.sayf(Met, "%d 条路由都声明在境内运行。", "Routes: %d, all declared to run in mainland China.", len(s.routed()))
 	}
 	if len(vendors) > 0 {
-		j.sayf(Notice, "有 %d 家供方；与其签订的委托处理合同不在登记之内，运行地以声明为准。", "There are %d suppliers; contracts with them are not on record, and where they run is as declared.", len(vendors))
+		j.sayf(Notice, "有 %d 家供方；与其签订的委托处理合同不在登记之内，运行地以声明为准。", "Suppliers: %d; contracts with them are not on record, and where they run is as declared.", len(vendors))
 		j.mend("请保存与供方的合同，记录至少三年。", "Keep the contracts with suppliers; records stay at least three years.")
 	}
 	return j.finding()

@@ -86,7 +86,7 @@ func checkTextLabel(ctx context.Context, ev Evidence) (Finding, error) {
 	j.fact("generated_24h", stats.Generated)
 	j.fact("labelled_24h", stats.Labelled)
 	if missing := stats.Generated - stats.Labelled; missing > 0 {
-		j.sayf(Breach, "近 24 小时有 %d 个生成的答案没有标识。", "%d answers generated in the last 24 h carry no label.", missing)
+		j.sayf(Breach, "近 24 小时有 %d 个生成的答案没有标识。", "Answers generated in the last 24 h without label: %d.", missing)
 		j.mend("查看所列交互，找出未加标识的原因。", "Look at the exchanges named and find why they were not labelled.")
 		list, err := ev.Exchanges.List(ctx, exchange.Filter{From: ev.from(), To: ev.Now, Label: "none", Limit: 100})
 		if err != nil {
@@ -98,7 +98,7 @@ func checkTextLabel(ctx context.Context, ev Evidence) (Finding, error) {
 			}
 		}
 	} else {
-		j.sayf(Met, "近 24 小时 %d 个生成的答案全部带有标识。", "All %d answers generated in the last 24 h carry the label.", stats.Generated)
+		j.sayf(Met, "近 24 小时 %d 个生成的答案全部带有标识。", "Answers generated in the last 24 h: %d, all labelled.", stats.Generated)
 	}
 	return j.finding()
 }

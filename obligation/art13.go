@@ -53,7 +53,7 @@ func checkAvailability(ctx context.Context, ev Evidence) (Finding, error) {
 			status = Short
 			j.mend("查看上游健康状况与失败的交互。", "Look at upstream health and the failed exchanges.")
 		}
-		j.sayf(status, "近 24 小时可用率 %.2f%%（%d 次交互，失败 %d 次）。", "Availability over the last 24 h was %.2f %% (%d exchanges, %d failed).", 100*up, stats.Total, failed)
+		j.sayf(status, "近 24 小时可用率 %.2f%%（%d 次交互，失败 %d 次）。", "Availability over the last 24 h was %.2f %% (exchanges: %d, failed: %d).", 100*up, stats.Total, failed)
 	}
 	single := []string{}
 	for _, r := range s.routed() {
@@ -67,7 +67,7 @@ func checkAvailability(ctx context.Context, ev Evidence) (Finding, error) {
 	}
 	j.fact("routes_without_failover", single)
 	if len(single) > 0 {
-		j.sayf(Notice, "%d 条路由只有一个上游，无法切换。", "%d routes have one upstream only and cannot fail over.", len(single))
+		j.sayf(Notice, "%d 条路由只有一个上游，无法切换。", "Routes with one upstream only, which cannot fail over: %d.", len(single))
 		j.mend("为每条路由配置第二个上游。", "Give each route a second upstream.")
 	}
 	changes, err := ev.Journal.Events(ctx, journal.Filter{Verbs: []journal.Verb{journal.UpstreamChanged}, From: ev.from(), To: ev.Now.Add(time.Second), Limit: 100})

@@ -79,7 +79,7 @@ func checkLibrary(ctx context.Context, ev Evidence) (Finding, error) {
 	j := begin()
 	l := ev.Lexicon
 	if l.Hash == "" {
-		j.say(Breach, "没有生效的词库。", "No lexicon is in force.")
+		j.say(Unknown, "日志账本中没有词库生效的记录。", "The journal does not tell which lexicon is in force.")
 		j.mend("启动服务，内置词库会随之生效。", "Start the server; the built-in lexicon takes effect with it.")
 		return j.finding()
 	}
@@ -103,19 +103,19 @@ func checkLibrary(ctx context.Context, ev Evidence) (Finding, error) {
 	j.fact("risks_below_minimum", small)
 	j.fact("since", l.At.UTC().Format(time.RFC3339))
 	if len(empty) > 0 {
-		j.sayf(Breach, "17 种风险中有 %d 种没有词条：%s。", "%d of the 17 risks have no entry: %s.", len(empty), strings.Join(empty, " "))
+		j.sayf(Breach, "17 种风险中有 %d 种没有词条：%s。", "Of the 17 risks, those without entry are %d: %s.", len(empty), strings.Join(empty, " "))
 	}
 	if len(small) > 0 {
-		j.sayf(Short, "%d 种风险的词条少于建议数量。", "%d risks have fewer entries than recommended.", len(small))
+		j.sayf(Short, "%d 种风险的词条少于建议数量。", "Risks with fewer entries than recommended: %d.", len(small))
 	}
 	if total < measures.LibraryTotal {
-		j.sayf(Short, "共 %d 条，少于建议的 %d 条。", "%d entries in all, fewer than the recommended %d.", total, measures.LibraryTotal)
+		j.sayf(Short, "共 %d 条，少于建议的 %d 条。", "Entries in all: %d, fewer than the recommended %d.", total, measures.LibraryTotal)
 	}
 	if age := ev.Now.Sub(l.At); age > 7*24*time.Hour {
 		j.sayf(Short, "词库已 %d 天未更新，建议每周更新。", "The library has not changed for %d days; weekly is recommended.", int(age.Hours()/24))
 	}
 	if j.status == Met {
-		j.sayf(Met, "共 %d 条，覆盖 17 种风险。", "%d entries cover all 17 risks.", total)
+		j.sayf(Met, "共 %d 条，覆盖 17 种风险。", "Entries: %d, covering all 17 risks.", total)
 	}
 	j.mend("hegui 不附带敏感词表，内置词库只作起步；请在 hegui.yaml 的 lexicons 中加入自己的词库并每周更新。", "hegui ships no list of sensitive terms and the built-in lexicon is a start only; name your own lists under lexicons in hegui.yaml and refresh them weekly.")
 	return j.finding()
@@ -163,7 +163,7 @@ func checkNumbersShown(ctx context.Context, ev Evidence) (Finding, error) {
 		j.mend("确认公示站点运行的是现行声明。", "Make sure that the portal runs on the declaration in force.")
 	}
 	if j.status == Met {
-		j.sayf(Met, "从外部取得的公示页显示了 %d 条路由的模型名称与编号。", "The public page, fetched from outside, shows name and number for %d routes.", shown)
+		j.sayf(Met, "从外部取得的公示页显示了 %d 条路由的模型名称与编号。", "The public page, fetched from outside, shows name and number; routes: %d.", shown)
 	}
 	return j.finding()
 }

@@ -97,13 +97,13 @@ func (j *judgement) ends(ctx context.Context, ev Evidence) error {
 	j.fact("broken_24h", stats.Broken)
 	j.ref("verb:"+string(journal.ExchangeOpened), "verb:"+string(journal.ExchangeClosed))
 	if open > 0 {
-		j.sayf(Breach, "%d 次交互开始一小时后仍没有结束记录。", "%d exchanges have no end on record an hour after they began.", open)
+		j.sayf(Breach, "%d 次交互开始一小时后仍没有结束记录。", "Exchanges without end on record an hour after they began: %d.", open)
 		j.mend("启动停止的节点，它会补记中断的交互；再执行 hegui journal verify。", "Start the node that stopped, it closes what was cut off; then run hegui journal verify.")
 	} else {
 		j.say(Met, "没有缺少结束记录的交互。", "No exchange lacks its end.")
 	}
 	if stats.Broken > 0 {
-		j.sayf(Notice, "近 24 小时有 %d 次交互因服务中断而补记结束。", "%d exchanges of the last 24 h were closed afterwards because hegui itself had died.", stats.Broken)
+		j.sayf(Notice, "近 24 小时有 %d 次交互因服务中断而补记结束。", "Exchanges of the last 24 h closed afterwards because hegui itself had died: %d.", stats.Broken)
 	}
 	return nil
 }
@@ -135,10 +135,10 @@ func (j *judgement) fields(ctx context.Context, ev Evidence) error {
 	j.fact("field_completeness", share)
 	j.fact("fields_lacking", lacking)
 	if share < wantedFields {
-		j.sayf(Breach, "查看的 %d 条记录字段完整率为 %.2f%%，低于 99.9%%。", "In %d records looked at, %.2f %% of the fields are filled, less than 99.9 %%.", len(sample), 100*share)
+		j.sayf(Breach, "查看的 %d 条记录字段完整率为 %.2f%%，低于 99.9%%。", "Records looked at: %d, fields filled: %.2f %%, less than 99.9 %%.", len(sample), 100*share)
 		j.mend("查看所列交互缺少哪些字段。", "Look at the exchanges named for the fields they lack.")
 	} else {
-		j.sayf(Met, "查看的 %d 条记录字段完整率为 %.2f%%。", "In %d records looked at, %.2f %% of the fields are filled.", len(sample), 100*share)
+		j.sayf(Met, "查看的 %d 条记录字段完整率为 %.2f%%。", "Records looked at: %d, fields filled: %.2f %%.", len(sample), 100*share)
 	}
 	return nil
 }
@@ -184,7 +184,7 @@ func (j *judgement) proves(ctx context.Context, ev Evidence) error {
 		j.mend("执行 hegui journal verify，按所指行处理。", "Run hegui journal verify and look at the row it names.")
 		return nil
 	}
-	j.sayf(Met, "最新记录 %s 已由含 %d 个事件的校验点证明。", "The newest record, %s, is proved from a checkpoint over %d events.", eventRef(events[0]), p.Size)
+	j.sayf(Met, "最新记录 %s 已由含 %d 个事件的校验点证明。", "The newest record, %s, is proved from a checkpoint of size %d.", eventRef(events[0]), p.Size)
 	return nil
 }
 
@@ -235,10 +235,10 @@ func checkRules(_ context.Context, ev Evidence) (Finding, error) {
 	j.fact("not_yet_in_force", ahead)
 	j.ref("measures:" + measures.Version()[:16])
 	if days > 90 {
-		j.sayf(Short, "法规数据最后核对于 %s，已 %d 天。", "The data on the law was last checked on %s, %d days ago.", measures.VerifiedOn(), days)
+		j.sayf(Short, "法规数据最后核对于 %s，已 %d 天。", "The data on the law was last checked on %s; age in days: %d.", measures.VerifiedOn(), days)
 		j.mend("升级 hegui，或由法务复核适用的规定。", "Upgrade hegui, or have counsel look over the rules that apply.")
 	} else {
-		j.sayf(Met, "法规数据最后核对于 %s，距今 %d 天。", "The data on the law was last checked on %s, %d days ago.", measures.VerifiedOn(), days)
+		j.sayf(Met, "法规数据最后核对于 %s，距今 %d 天。", "The data on the law was last checked on %s; age in days: %d.", measures.VerifiedOn(), days)
 	}
 	if _, estimated := measures.Workday(ev.Now.AddDate(0, 2, 0)); estimated {
 		j.say(Notice, "两个月内将用到尚未收录的工作日历，届时按周末推算。", "Within two months the working-day calendar is not in the data and will be estimated by weekends.")

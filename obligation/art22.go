@@ -37,10 +37,10 @@ func checkRoles(ctx context.Context, ev Evidence) (Finding, error) {
 		j.say(Notice, "没有任何路由。", "There is no route.")
 	}
 	if len(lacking) > 0 {
-		j.sayf(Breach, "%d 条路由没有写明提供方和运行地的模型档案。", "%d routes have no dossier that names supplier and place.", len(lacking))
+		j.sayf(Breach, "%d 条路由没有写明提供方和运行地的模型档案。", "Routes without a dossier that names supplier and place: %d.", len(lacking))
 		j.mend("在 hegui.yaml 的 models 中补全 vendor 与 region。", "Complete vendor and region under models in hegui.yaml.")
 	} else {
-		j.sayf(Met, "%d 条路由都有写明提供方和运行地的档案。", "All %d routes have a dossier that names supplier and place.", len(s.routed()))
+		j.sayf(Met, "%d 条路由都有写明提供方和运行地的档案。", "Routes: %d, all with a dossier that names supplier and place.", len(s.routed()))
 	}
 	j.say(Short, "尚不记录各方角色（提供者、技术支持者、传播平台）。", "The role of each party (provider, technical supporter, propagating platform) is not recorded yet.")
 	j.mend("请在与各方的合同中写明角色与义务。", "State roles and duties in the contracts with each party.")

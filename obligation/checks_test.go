@@ -49,8 +49,8 @@ func TestChecks(t *testing.T) {
 		want       Status
 		says       string // in the English summary
 	}{
-		{"G9-01", "accepted", good, Met, "1 exchanges looked at"},
-		{"G9-01", "never accepted", without(func(r *exchange.Record) { r.User = "nobody" }), Breach, "1 generated before the agreement"},
+		{"G9-01", "accepted", good, Met, "looked at in the last 24 h: 1, all"},
+		{"G9-01", "never accepted", without(func(r *exchange.Record) { r.User = "nobody" }), Breach, "was accepted: 1."},
 		{"G9-01", "an older version accepted", func(w *world) {
 			good(w)
 			w.decl.Texts = append(w.decl.Texts, service.Text{Service: "demo", Kind: "agreement", Number: "2", ZH: "# 协议二", EN: "# Agreement two"})
@@ -58,24 +58,24 @@ func TestChecks(t *testing.T) {
 			w.declare()
 			w.exchange(func(r *exchange.Record) { r.At = r.At.Add(5 * time.Second) })
 			w.now = time.Now().Add(10 * time.Second)
-		}, Breach, "1 generated before the agreement"},
+		}, Breach, "was accepted: 1."},
 		{"G9-01", "a key under contract", func(w *world) {
 			good(w)
 			k, _, err := w.sv.IssueKey(t.Context(), tester, service.Key{Service: "demo", Application: "app", Contract: "HT-1"})
 			w.must(err)
 			w.exchange(func(r *exchange.Record) { r.Key, r.User = k.ID, "nobody" })
-		}, Met, "2 exchanges looked at"},
+		}, Met, "looked at in the last 24 h: 2, all"},
 		{"G9-01", "self-test failed", failing("agreement"), Breach, "self-test of agreement failed"},
 		{"G9-01", "self-test stale", stale, Unknown, "counts for 5m0s only"},
 		{"G9-01", "no self-test", unprobed, Unknown, "no self-test of agreement"},
 
 		{"P4-01", "all checked, no classifier", good, Short, "no classifier"},
-		{"P4-01", "unchecked", without(func(r *exchange.Record) { r.Checked.In = -1 }), Breach, "1 were not checked"},
+		{"P4-01", "unchecked", without(func(r *exchange.Record) { r.Checked.In = -1 }), Breach, "not checked: 1."},
 		{"P4-01", "observing", declared(func(d *service.Declaration) { d.Services[0].Modes.ModerateIn.Act = "observe" }), Breach, "mode observe"},
 		{"P4-01", "risk without entry", lexicon(func(m map[string]int) { delete(m, "A1c") }, time.Hour), Breach, "no entry for A1c"},
 		{"P4-01", "self-test stale", stale, Unknown, "counts for"},
 		{"P4-02", "all checked, no classifier", good, Short, "no classifier"},
-		{"P4-02", "unchecked", without(func(r *exchange.Record) { r.Checked.Out = -1 }), Breach, "1 were not checked"},
+		{"P4-02", "unchecked", without(func(r *exchange.Record) { r.Checked.Out = -1 }), Breach, "not checked: 1."},
 		{"P4-02", "self-test failed", failing("moderate_out"), Breach, "self-test of moderate_out failed"},
 		{"P4-08", "reasons given, no bank", func(w *world) {
 			good(w)
@@ -83,15 +83,15 @@ func TestChecks(t *testing.T) {
 				r.Verdict, r.Code, r.Reason, r.Label, r.Output = exchange.Refuse, "content_filter", "a block-tier entry was hit", "none", ""
 			})
 		}, Notice, "50.0 %"},
-		{"P4-08", "no reason", without(func(r *exchange.Record) { r.Verdict, r.Code, r.Label = exchange.Stop, "content_filter", "text" }), Breach, "no reason"},
+		{"P4-08", "no reason", without(func(r *exchange.Record) { r.Verdict, r.Code, r.Label = exchange.Stop, "content_filter", "text" }), Breach, "code or reason: 1"},
 		{"P4-08", "no traffic", func(w *world) { w.probe(time.Now()) }, Unknown, "no exchange"},
 
-		{"T7-09", "filed", good, Notice, "All 1 models have a number"},
+		{"T7-09", "filed", good, Notice, "Models: 1, all"},
 		{"T7-09", "not filed", declared(func(d *service.Declaration) { d.Models[0].FilingNo, d.Models[0].FilingURL = "", "" }), Breach, "demo/small"},
 		{"T7-09", "sample model", declared(func(d *service.Declaration) {
 			d.Models[0].Sample, d.Models[0].FilingNo, d.Models[0].FilingURL = true, "", ""
 		}), NotApplicable, "sample model"},
-		{"SC-02", "dossiers complete", good, Short, "All 1 routes"},
+		{"SC-02", "dossiers complete", good, Short, "Routes: 1, all"},
 
 		{"D10-01", "page complete", good, Notice, "all six parts"},
 		{"D10-01", "a part is missing", func(w *world) {
@@ -102,16 +102,16 @@ func TestChecks(t *testing.T) {
 		{"D10-01", "page gone", func(w *world) { good(w); delete(w.pages, "/services/demo?lang=zh") }, Breach, "cannot be fetched"},
 		{"D10-01", "portal not running", func(w *world) { good(w); w.url = "" }, Unknown, "not running"},
 
-		{"R11-02", "masked", good, Notice, "No personal information was found"},
+		{"R11-02", "masked", good, Notice, "no personal information found"},
 		{"R11-02", "masking off", declared(func(d *service.Declaration) { d.Services[0].Privacy.In = "off" }), Breach, "does not mask"},
-		{"R11-02", "not looked at", without(func(r *exchange.Record) { r.Checked.Privacy = -1 }), Breach, "1 were not searched"},
-		{"R11-02", "leak in the journal", without(func(r *exchange.Record) { r.Reason = "call 13812345678" }), Breach, "1 hold personal information"},
+		{"R11-02", "not looked at", without(func(r *exchange.Record) { r.Checked.Privacy = -1 }), Breach, "information: 1."},
+		{"R11-02", "leak in the journal", without(func(r *exchange.Record) { r.Reason = "call 13812345678" }), Breach, "holding personal information: 1"},
 		{"R11-02", "self-test failed", failing("privacy"), Breach, "self-test of privacy failed"},
-		{"R11-04", "in the mainland", good, Notice, "All 1 routes"},
+		{"R11-04", "in the mainland", good, Notice, "Routes: 1, all"},
 		{"R11-04", "abroad", declared(func(d *service.Declaration) { d.Models[0].Region = "US" }), Breach, "demo/small (US)"},
 
-		{"L12-01", "labelled", good, Met, "All 1 answers"},
-		{"L12-01", "unlabelled", without(func(r *exchange.Record) { r.Label = "none" }), Breach, "1 answers"},
+		{"L12-01", "labelled", good, Met, "24 h: 1, all labelled"},
+		{"L12-01", "unlabelled", without(func(r *exchange.Record) { r.Label = "none" }), Breach, "without label: 1"},
 		{"L12-01", "observing", declared(func(d *service.Declaration) { d.Services[0].Modes.Label.Act = "observe" }), Breach, "mode observe"},
 		{"L12-01", "self-test failed", failing("label"), Breach, "self-test of label failed"},
 		{"L12-01", "self-test stale", stale, Unknown, "counts for"},
@@ -120,12 +120,12 @@ func TestChecks(t *testing.T) {
 		{"S13-01", "down", without(func(r *exchange.Record) { r.Outcome, r.Output = exchange.UpstreamError, "" }), Short, "50.00 %"},
 		{"S13-01", "no traffic", func(w *world) { w.probe(time.Now()) }, Unknown, "no exchange"},
 
-		{"F17-01", "library complete", good, Met, "10200 entries"},
+		{"F17-01", "library complete", good, Met, "Entries: 10200"},
 		{"F17-01", "risk without entry", lexicon(func(m map[string]int) { m["A2d"] = 0 }, time.Hour), Breach, "A2d"},
-		{"F17-01", "risk below minimum", lexicon(func(m map[string]int) { m["A1a"] = 199 }, time.Hour), Short, "1 risks have fewer"},
+		{"F17-01", "risk below minimum", lexicon(func(m map[string]int) { m["A1a"] = 199 }, time.Hour), Short, "recommended: 1."},
 		{"F17-01", "old", lexicon(func(map[string]int) {}, 8*24*time.Hour), Short, "8 days"},
-		{"F17-01", "none in force", func(w *world) { w.lex = LexiconFacts{} }, Breach, "No lexicon"},
-		{"F17-11", "shown", good, Met, "1 routes"},
+		{"F17-01", "none in force", func(w *world) { w.lex = LexiconFacts{} }, Unknown, "does not tell which lexicon"},
+		{"F17-11", "shown", good, Met, "routes: 1."},
 		{"F17-11", "not shown", func(w *world) {
 			good(w)
 			w.pages["/services/demo?lang=zh"] = strings.Replace(w.pages["/services/demo?lang=zh"], "Beijing-Sample", "", 1)
@@ -144,12 +144,12 @@ func TestChecks(t *testing.T) {
 			in := w.exchange().Intent
 			in.ID, in.At = "01J00000000000000000000000", time.Now().Add(-2*time.Hour)
 			w.must(w.ex.Begin(t.Context(), in))
-		}, Breach, "1 exchanges have no end"},
+		}, Breach, "began: 1."},
 		{"V19-02", "self-test failed", failing("record"), Breach, "self-test of record failed"},
 		{"V19-02", "recorder stopped", stale, Unknown, "counts for"},
 		{"V19-03", "checked lately", func(w *world) { w.now = verified(t).AddDate(0, 0, -60) }, Met, "was last checked"},
 		{"V19-03", "calendar runs out", func(w *world) { w.now = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC) }, Notice, "estimated"},
-		{"V19-03", "not checked for long", func(w *world) { w.now = verified(t).AddDate(0, 0, 91) }, Short, "91 days"},
+		{"V19-03", "not checked for long", func(w *world) { w.now = verified(t).AddDate(0, 0, 91) }, Short, "in days: 91"},
 	} {
 		t.Run(c.duty+" "+c.name, func(t *testing.T) {
 			w := newWorld(t)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ func pointAt(n ast.Node, message string) error {
 func loadConfig(path string) (configFile, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return configFile{}, fmt.Errorf("configuration: %w; write one with: hegui init %s", err, path)
+		return configFile{}, usageError{fmt.Sprintf("configuration: %v; write one with: hegui init %s", err, path)}
 	}
 	return parseConfig(path, b)
 }
@@ -54,7 +55,10 @@ func loadConfig(path string) (configFile, error) {
 func parseConfig(path string, b []byte) (configFile, error) {
 	c := configFile{Config: DefaultConfig(), Path: path}
 	explain := func(err error) error {
-		return fmt.Errorf("configuration %s: %s", path, strings.TrimRight(yaml.FormatError(err, false, true), "\n "))
+		if wrong := (*yaml.TypeError)(nil); errors.As(err, &wrong) {
+			err = &yaml.SyntaxError{Token: wrong.Token, Message: fmt.Sprintf("%s is wanted here, not %s", plainType(wrong.DstType), plainType(wrong.SrcType))}
+		}
+		return usageError{fmt.Sprintf("configuration %s: %s", path, strings.TrimRight(yaml.FormatError(err, false, true), "\n "))}
 	}
 	file, err := parser.ParseBytes(b, 0)
 	if err != nil {
@@ -73,6 +77,25 @@ func parseConfig(path string, b []byte) (configFile, error) {
 	return c, c.check()
 }
 
+// plainType names a Go type as writers of YAML know it.
+func plainType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64, reflect.Uint64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number with a fraction"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Map, reflect.Struct:
+		return "a group of keys"
+	}
+	return t.String()
+}
+
 // fault is something wrong with a value that has the right type. Path is its place in YAML, e.g. services[0].label.place;
 // when the file does not have it, the nearest place above is shown.
 type fault struct{ Path, Message string }
@@ -85,7 +108,7 @@ func (c configFile) explain(faults ...fault) error {
 		if node := c.node(f.Path); node != nil {
 			text = strings.TrimRight(yaml.FormatError(pointAt(node, text), false, true), "\n ")
 		}
-		errs = append(errs, fmt.Errorf("configuration %s: %s", c.Path, text))
+		errs = append(errs, usageError{fmt.Sprintf("configuration %s: %s", c.Path, text)})
 	}
 	return errors.Join(errs...)
 }

@@ -1,4 +1,124 @@
 // Command hegui is the one binary: gateway, console, portal, registers and their tools.
+//
+// Exit codes: 0 ok, 1 a finding or breach, 2 wrong use, 10 failure.
 package main
 
-func main() {}
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/hegui/hegui/operator"
+	"github.com/hegui/hegui/service"
+	"github.com/hegui/hegui/users"
+)
+
+const (
+	exitOK      = 0
+	exitFinding = 1
+	exitUsage   = 2
+	exitFailure = 10
+)
+
+// cli is the whole command line.
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Run gateway, console and portal."`
+	Init    initCmd    `cmd:"" help:"Write a documented hegui.yaml."`
+	Doctor  doctorCmd  `cmd:"" help:"Check this machine and installation, and say how to mend what is wrong."`
+	Check   checkCmd   `cmd:"" help:"Compute the obligation register now."`
+	Journal journalCmd `cmd:"" help:"Verify, prove and export evidence."`
+	Keys    keysCmd    `cmd:"" help:"Keys of applications."`
+	Users   usersCmd   `cmd:"" help:"Users and their standing."`
+	Staff   staffCmd   `cmd:"" help:"People who may log in to the console."`
+	Version versionCmd `cmd:"" help:"Version, or a software bill of materials."`
+}
+
+// out is where a command writes.
+type out struct {
+	stdout, stderr io.Writer
+}
+
+// json writes v as one indented document.
+func (o out) json(v any) error {
+	e := json.NewEncoder(o.stdout)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+func (o out) printf(format string, args ...any) {
+	fmt.Fprintf(o.stdout, format, args...)
+}
+
+// errFinding ends a command that worked and found something; what it found has been printed.
+var errFinding = errors.New("finding")
+
+// usageError is a command line that parsed and makes no sense.
+type usageError struct{ message string }
+
+func (e usageError) Error() string { return e.message }
+
+// exited carries an exit code out of kong, which ends --help and --version by calling os.Exit.
+type exited int
+
+func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			e, ok := r.(exited)
+			if !ok {
+				panic(r)
+			}
+			code = int(e)
+		}
+	}()
+	var c cli
+	parser, err := kong.New(&c, kong.Name("hegui"), kong.Writers(stdout, stderr), kong.UsageOnError(),
+		kong.Description("hegui 合规: the compliance platform for generative-AI services in China."),
+		kong.Exit(func(n int) { panic(exited(n)) }),
+		kong.Bind(out{stdout, stderr}), kong.BindTo(ctx, (*context.Context)(nil)))
+	if err != nil {
+		fmt.Fprintln(stderr, "hegui:", err)
+		return exitFailure
+	}
+	k, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "hegui: %v\nSee: hegui --help\n", err)
+		return exitUsage
+	}
+	err = k.Run()
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errFinding):
+		return exitFinding
+	}
+	fmt.Fprintln(stderr, "hegui:", err)
+	if wrongUse(err) {
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// wrongUse tells errors that the caller mends by calling differently from failures of the system.
+func wrongUse(err error) bool {
+	var (
+		usage    usageError
+		invalidU *users.InvalidError
+		invalidS *service.InvalidError
+		invalidO *operator.InvalidError
+		declared service.Invalid
+	)
+	for _, refused := range []error{service.ErrUnknownKey, service.ErrRevokedKey, users.ErrNotSuspended, users.ErrErased, operator.ErrLastOwner, operator.ErrLoginTaken} {
+		if errors.Is(err, refused) {
+			return true
+		}
+	}
+	return errors.As(err, &usage) || errors.As(err, &invalidU) || errors.As(err, &invalidS) || errors.As(err, &invalidO) || errors.As(err, &declared)
+}

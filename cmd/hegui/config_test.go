@@ -1,0 +1,151 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hegui/hegui/service"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// What init writes must mean what it shows.
+func TestInitEqualsDefaults(t *testing.T) {
+	text, err := documented(StarterConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := parseConfig("hegui.yaml", []byte(text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	// An empty list and none are the same thing.
+	if d := cmp.Diff(StarterConfig(), got.Config, cmp.Transformer("nil", func(h map[string]string) int { return len(h) }),
+		cmp.Transformer("lists", func(l []LexiconConfig) int { return len(l) })); d != "" {
+		t.Errorf("init and defaults differ (-want +got):\n%s", d)
+	}
+	// A service of which nothing is said but the id has the defaults that init shows.
+	bare, err := parseConfig("hegui.yaml", []byte("services:\n  - id: assistant\nupstreams:\n  - name: local\n    url: http://127.0.0.1:9100/v1\nmodels:\n  - id: my-model\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaultService()
+	want.ID = "assistant"
+	if d := cmp.Diff(want, bare.Services[0]); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(StarterConfig().Upstreams, bare.Upstreams); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestEveryFieldIsDocumented(t *testing.T) {
+	comments, err := fieldComments()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := documented(StarterConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[reflect.Type]bool{}
+	var walk func(reflect.Type)
+	walk = func(typ reflect.Type) {
+		for typ.Kind() == reflect.Slice {
+			typ = typ.Elem()
+		}
+		if typ.Kind() != reflect.Struct || seen[typ] {
+			return
+		}
+		seen[typ] = true
+		for i := range typ.NumField() {
+			f := typ.Field(i)
+			name := typ.Name() + "." + f.Name
+			if len(comments[name]) < 5 || f.Tag.Get("yaml") == "" {
+				t.Errorf("%s has no comment or no key", name)
+			}
+			if !strings.Contains(text, "# "+strings.SplitN(comments[name], "\n", 2)[0]) || !strings.Contains(text, f.Tag.Get("yaml")+":") {
+				t.Errorf("%s is not in what init writes", name)
+			}
+			walk(f.Type)
+		}
+	}
+	walk(reflect.TypeFor[Config]())
+	if len(seen) < 15 {
+		t.Errorf("only %d structs were looked at", len(seen))
+	}
+}
+
+// The defaults and the starter's service are what the register of services takes.
+func TestStarterIsDeclarable(t *testing.T) {
+	s := StarterConfig().Services[0].service()
+	want := service.Defaults(s.ID)
+	want.NameZH, want.NameEN, want.Models = s.NameZH, s.NameEN, s.Models
+	if d := cmp.Diff(want, s); d != "" {
+		t.Error(d)
+	}
+}
+
+// Every bad file in testdata/config has beside it the message that its owner reads.
+func TestBadConfigs(t *testing.T) {
+	files, err := filepath.Glob("testdata/config/*.yaml")
+	if err != nil || len(files) < 12 {
+		t.Fatalf("%d files %v", len(files), err)
+	}
+	for _, path := range files {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := parseConfig("hegui.yaml", b)
+			if err == nil {
+				_, err = c.declaration()
+			}
+			if err == nil {
+				err = c.located(refuse(t, c))
+			}
+			if err == nil {
+				t.Fatal("taken without a word")
+			}
+			golden := strings.TrimSuffix(path, ".yaml") + ".txt"
+			if *update {
+				if err := os.WriteFile(golden, []byte(err.Error()+"\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, readErr := os.ReadFile(golden)
+			if readErr != nil {
+				t.Fatal(readErr)
+			}
+			if d := cmp.Diff(string(want), err.Error()+"\n"); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+			// What is missing altogether cannot be pointed at.
+			if !strings.Contains(err.Error(), "^") && !strings.Contains(path, "no_provider") {
+				t.Error("the message has no caret")
+			}
+		})
+	}
+}
+
+// refuse asks the register of services what it makes of the configuration.
+func refuse(t *testing.T, c configFile) error {
+	d, err := c.declaration()
+	if err != nil {
+		return err
+	}
+	c.Data = t.TempDir()
+	in, err := openInstallation(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.close()
+	return in.services.Declare(t.Context(), actor(), d)
+}

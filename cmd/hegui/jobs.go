@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"os/signal"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/obligation"
+	"github.com/hegui/hegui/service"
+)
+
+// How often the background does its work. The register's freshness limits rest on the probes.
+const (
+	probeEvery      = time.Minute
+	checkpointEvery = time.Minute
+	findingsEvery   = time.Hour
+	purgeEvery      = time.Hour
+)
+
+// startJobs begins the background work of this process. Each job ends with endJobs, after what it is doing.
+func (sv *server) startJobs(ctx context.Context) {
+	ctx, sv.endJobs = context.WithCancel(context.WithoutCancel(ctx))
+	sv.jobs = &errgroup.Group{}
+	every := func(d time.Duration, at time.Duration, job func(context.Context)) {
+		sv.jobs.Go(func() error {
+			timer := time.NewTimer(at)
+			defer timer.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return nil
+				case <-timer.C:
+				}
+				sv.guarded(ctx, job)
+				timer.Reset(d)
+			}
+		})
+	}
+	if sv.serves("gateway") {
+		every(probeEvery, 0, sv.probe)
+		sv.jobs.Go(func() error { sv.reloadOnHangup(ctx); return nil })
+	}
+	every(checkpointEvery, checkpointEvery, sv.checkpoint)
+	if sv.serves("worker") {
+		every(findingsEvery, 10*time.Second, sv.takeFindings) // after the first probes
+		every(purgeEvery, time.Minute, sv.purge)
+	}
+}
+
+// guarded keeps one job's bug from ending the server; it is logged as an error, and the duty that rests on the job turns
+// by itself when its evidence grows stale.
+func (sv *server) guarded(ctx context.Context, job func(context.Context)) {
+	defer func() {
+		if r := recover(); r != nil {
+			sv.log.Error("background job panicked", "panic", fmt.Sprint(r))
+		}
+	}()
+	job(ctx)
+}
+
+// probe sends each service's synthetic requests through the gateway and records what came out.
+func (sv *server) probe(ctx context.Context) {
+	for _, s := range sv.in.services.Services() {
+		one, cancel := context.WithTimeout(ctx, 30*time.Second)
+		results := sv.gateway.Probe(one, s.ID)
+		cancel()
+		for _, r := range results {
+			if !r.OK {
+				sv.log.Warn("self-test failed", "service", s.ID, "guard", r.Guard, "saw", r.Saw)
+			}
+		}
+		sv.event(ctx, journal.ProbeRan, journal.Ref{Kind: "service", ID: s.ID}, map[string]any{"service": s.ID, "results": results})
+	}
+}
+
+func (sv *server) checkpoint(ctx context.Context) {
+	if _, err := sv.in.journal.Checkpoint(ctx); err != nil && ctx.Err() == nil {
+		sv.log.Error("checkpoint not signed", "error", err)
+	}
+}
+
+// takeFindings records the status of every duty, so that "what was our status on that day" can be answered and proved.
+func (sv *server) takeFindings(ctx context.Context) {
+	statuses := map[string]obligation.Status{}
+	for _, r := range sv.findings(ctx) {
+		statuses[r.Duty.ID] = r.Finding.Status
+	}
+	if ctx.Err() == nil {
+		sv.event(ctx, journal.FindingsTaken, journal.Ref{Kind: "node", ID: sv.in.config.Node}, map[string]any{"statuses": statuses})
+	}
+}
+
+// purge deletes content that has been kept for as long as its service says.
+func (sv *server) purge(ctx context.Context) {
+	for _, s := range sv.in.services.Services() {
+		if s.ContentDays == 0 {
+			continue
+		}
+		n, err := sv.in.exchanges.Purge(ctx, s.ID, time.Now().AddDate(0, 0, -s.ContentDays))
+		if err != nil && ctx.Err() == nil {
+			sv.log.Error("content not purged", "service", s.ID, "error", err)
+		} else if n > 0 {
+			sv.log.Info("purged content", "service", s.ID, "count", n, "days", s.ContentDays)
+		}
+	}
+}
+
+// loadLexicon compiles the word lists and puts them in force; the same lists again are no news.
+func (sv *server) loadLexicon(ctx context.Context) error {
+	lexicon, err := sv.in.config.lexicon()
+	if err != nil {
+		return err
+	}
+	before, err := obligation.LexiconInForce(ctx, sv.in.journal)
+	if err != nil {
+		return err
+	}
+	if before.Hash != lexicon.Hash() || !maps.Equal(before.Counts, lexicon.Counts()) {
+		b, err := json.Marshal(map[string]any{"hash": lexicon.Hash(), "entries": lexicon.Len(), "counts": lexicon.Counts()})
+		if err != nil {
+			return fmt.Errorf("lexicon: %w", err)
+		}
+		if _, err := sv.in.journal.Commit(ctx, journal.Write{Events: []journal.Event{{Who: journal.Actor{Kind: "system", ID: "configuration"},
+			Verb: journal.LexiconInForce, Ref: journal.Ref{Kind: "lexicon", ID: lexicon.Hash()}, Body: b}}}); err != nil {
+			return fmt.Errorf("lexicon: %w", err)
+		}
+	}
+	sv.lexicon.Store(lexicon)
+	sv.log.Info("lexicon in force", "entries", lexicon.Len(), "hash", lexicon.Hash()[:12])
+	return nil
+}
+
+// reloadOnHangup reads the word lists again on SIGHUP; a list that does not load leaves the one in force where it is.
+func (sv *server) reloadOnHangup(ctx context.Context) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, hangupSignals()...)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+			if err := sv.loadLexicon(ctx); err != nil {
+				sv.log.Error("word lists not reloaded; the earlier ones stay in force", "error", err)
+			}
+		}
+	}
+}
+
+// tryKeys are the keys with which the console's Try it page talks to the gateway; they live as long as the process.
+type tryKeys struct {
+	mu      sync.Mutex
+	secrets map[string]string
+}
+
+// tryKeyLife is how long such a key works; another is issued when it has run out.
+const tryKeyLife = 24 * time.Hour
+
+// tryKey returns the secret of this process's key for a service, issuing it on first use.
+func (sv *server) tryKey(ctx context.Context, serviceID string) (string, error) {
+	sv.keys.mu.Lock()
+	defer sv.keys.mu.Unlock()
+	now := time.Now()
+	if secret, ok := sv.keys.secrets[serviceID]; ok {
+		if _, err := sv.in.services.Authenticate(ctx, secret, now.Add(time.Minute)); err == nil {
+			return secret, nil
+		}
+	}
+	_, secret, err := sv.in.services.IssueKey(ctx, journal.Actor{Kind: "system", ID: "console"},
+		service.Key{Service: serviceID, Application: "hegui-console", Expires: now.Add(tryKeyLife)})
+	if err != nil {
+		return "", err
+	}
+	if sv.keys.secrets == nil {
+		sv.keys.secrets = map[string]string{}
+	}
+	sv.keys.secrets[serviceID] = secret
+	return secret, nil
+}
+
+// newLogger writes JSON, or text for people. Nothing that hegui logs holds content, keys or users' names.
+func newLogger(c LogConfig, w io.Writer) *slog.Logger {
+	level, err := logLevel(c.Level)
+	if err != nil {
+		level = slog.LevelInfo // checked when the configuration was read
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == "text" {
+		return slog.New(slog.NewTextHandler(w, o))
+	}
+	return slog.New(slog.NewJSONHandler(w, o))
+}
