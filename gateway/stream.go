@@ -112,10 +112,8 @@ func (s *streamer) chunk(e sseEvent) {
 	if at[2] >= 0 && s.c.answered == "" && d.nodes[at[2]].kind == isString {
 		s.c.answered = string(d.text(at[2]))
 	}
-	substance := false
 	if at[1] >= 0 && d.nodes[at[1]].kind == isObject {
 		s.c.usage = append(s.c.usage[:0], d.raw(at[1])...)
-		substance = true
 	}
 	s.template(d)
 	var edits []edit
@@ -124,22 +122,16 @@ func (s *streamer) chunk(e sseEvent) {
 		var remove []int
 		d.children(at[0], func(i int) bool {
 			elements++
-			el, keep, solid := s.element(d, i, elements-1)
+			el, keep := s.element(d, i, elements-1)
 			if !keep {
 				remove = append(remove, i)
 				return true
 			}
 			kept++
-			substance = substance || solid
 			edits = append(edits, el...)
 			return true
 		})
-		if elements == 0 {
-			substance = true
-		}
 		edits = append(edits, removals(d, at[0], remove)...)
-	} else {
-		substance = true
 	}
 	others := s.choice(-1)
 	d.children(0, func(i int) bool { // strings beside the choices
@@ -164,21 +156,19 @@ func (s *streamer) chunk(e sseEvent) {
 		}
 		return d.texts(i, name, "", "", check)
 	})
-	if elements > 0 && kept == 0 && !substance {
-		return
-	}
-	if elements > 0 && kept > 0 && !substance {
-		return // all its text is held back; it follows in a later chunk
+	if elements > 0 && kept == 0 && at[1] < 0 {
+		return // it speaks only of choices that were cut off
 	}
 	s.emit(e, edits)
 }
 
-// element screens one choice of a chunk: its edits, whether it stays in the chunk, and whether it says anything now.
-func (s *streamer) element(d *doc, at, position int) (edits []edit, keep, substance bool) {
+// element screens one choice of a chunk: its edits, and whether it stays in the chunk. A chunk whose text is held back
+// leaves with less or no text, at once, so that everything else in it arrives when upstream sent it.
+func (s *streamer) element(d *doc, at, position int) (edits []edit, keep bool) {
 	var in [5]int
 	if err := d.object(at, []string{"index", "delta", "text", "finish_reason", "logprobs"}, in[:]); err != nil {
 		s.bad = errors.New("upstream sent a choice with a field twice")
-		return nil, false, false
+		return nil, false
 	}
 	index := position
 	if in[0] >= 0 {
@@ -188,11 +178,10 @@ func (s *streamer) element(d *doc, at, position int) (edits []edit, keep, substa
 	}
 	ch := s.choice(index)
 	if ch.ended {
-		return nil, false, false
+		return nil, false
 	}
 	ch.altered = false
 	finish := in[3] >= 0 && d.nodes[in[3]].kind == isString
-	substance = finish
 	type piece struct {
 		x       *channel
 		node    int
@@ -204,7 +193,7 @@ func (s *streamer) element(d *doc, at, position int) (edits []edit, keep, substa
 	feed := func(i int, path, prefix, suffix string) bool {
 		if strings.HasSuffix(path, ".name") { // a tool's name stands whole in one delta and must stay so
 			e, cut := s.once(d, s.choice(-1), i, "choice."+path)
-			edits, stop, substance = append(edits, e...), cut, true
+			edits, stop = append(edits, e...), cut
 			return cut == nil
 		}
 		if path == "text" {
@@ -214,14 +203,10 @@ func (s *streamer) element(d *doc, at, position int) (edits []edit, keep, substa
 		text := d.text(i)
 		visible, cut := s.feed(ch, x, text)
 		pieces = append(pieces, piece{x, i, append([]byte(nil), visible...), text})
-		if len(visible) > 0 || len(text) == 0 {
-			substance = true
-		}
 		stop = cut
 		return cut == nil
 	}
 	if in[1] >= 0 && d.nodes[in[1]].kind == isObject {
-		substance = substance || s.names(d, in[1])
 		d.texts(in[1], "", "", "", feed)
 	}
 	if in[2] >= 0 && d.nodes[in[2]].kind == isString && stop == nil {
@@ -281,7 +266,7 @@ func (s *streamer) element(d *doc, at, position int) (edits []edit, keep, substa
 			}
 		}
 		s.cutOff(ch, stop)
-		return nil, false, false
+		return nil, false
 	}
 	for _, p := range pieces {
 		if !bytes.Equal(p.visible, p.text) {
@@ -293,20 +278,7 @@ func (s *streamer) element(d *doc, at, position int) (edits []edit, keep, substa
 		edits = append(edits, edit{int(d.nodes[in[4]].start), int(d.nodes[in[4]].end), []byte("null")})
 	}
 	sortEdits(edits)
-	return edits, true, substance
-}
-
-// names tells whether a delta says something besides text: a role, a tool call's id or name.
-func (s *streamer) names(d *doc, delta int) bool {
-	found := false
-	end := int(d.nodes[delta].next)
-	for i := delta + 1; i < end && !found; i++ {
-		n := d.nodes[i]
-		if n.kind == isString && n.end-n.start > 2 && n.keyEnd > n.keyStart && plainAnswerField(string(d.key(i))) {
-			found = true
-		}
-	}
-	return found || end == delta+1
+	return edits, true
 }
 
 // removals cuts elements out of an array together with the comma that belongs to them.
