@@ -62,7 +62,7 @@ func TestEveryRouteAsksForItsCapability(t *testing.T) {
 // TestRoutesNeedSomething: a route without a need must be one that has to be public.
 func TestRoutesNeedSomething(t *testing.T) {
 	for _, rt := range routes {
-		if rt.need == public && !slices.Contains([]string{"/login", "/link", "/healthz"}, rt.path) {
+		if rt.need == public && !slices.Contains([]string{"/login", "/link", "/healthz", "/api/openapi.json"}, rt.path) {
 			t.Errorf("%s %s is open to anybody", rt.method, rt.path)
 		}
 		if rt.need != public && rt.need != anyStaff && !slices.Contains(operator.Capabilities[:], rt.need) {
@@ -455,6 +455,55 @@ func TestTryWithoutJavaScript(t *testing.T) {
 	body := p.post("/try/stream", 200, "service", "writer", "text", "你好")
 	if !strings.Contains(body, "data: [DONE]") {
 		t.Errorf("stream: %s", body)
+	}
+}
+
+// TestOpenAPISaysWhatIsThere holds the document and the table of routes together.
+func TestOpenAPISaysWhatIsThere(t *testing.T) {
+	d := newDesk(t)
+	var doc struct {
+		Paths      map[string]map[string]struct{ OperationID string }
+		Components struct {
+			Schemas map[string]struct{ Properties map[string]any }
+		}
+	}
+	if err := json.Unmarshal([]byte(d.person().get("/api/openapi.json", 200)), &doc); err != nil {
+		t.Fatal(err)
+	}
+	described := 0
+	for _, methods := range doc.Paths {
+		described += len(methods)
+	}
+	there := 0
+	for _, rt := range routes {
+		if !strings.HasPrefix(rt.path, "/api/v1/") {
+			continue
+		}
+		there++
+		if _, ok := doc.Paths[rt.path][strings.ToLower(rt.method)]; !ok {
+			t.Errorf("%s %s is not described", rt.method, rt.path)
+		}
+	}
+	if described != there {
+		t.Errorf("%d calls described, %d there", described, there)
+	}
+	// The schema of a record has exactly the fields that a record is written with.
+	b, err := json.Marshal(exchange.Record{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var written map[string]any
+	if err := json.Unmarshal(b, &written); err != nil {
+		t.Fatal(err)
+	}
+	properties := doc.Components.Schemas["exchange.Record"].Properties
+	for name := range written {
+		if _, ok := properties[name]; !ok {
+			t.Errorf("exchange.Record is written with %q, which is not described", name)
+		}
+	}
+	if len(properties) != len(written) {
+		t.Errorf("%d fields described, %d written", len(properties), len(written))
 	}
 }
 

@@ -248,5 +248,5 @@ func (c *console) apiEvents(v *visit) error {
 	if events == nil {
 		events = []journal.Event{}
 	}
-	return web.JSON(v.w, http.StatusOK, map[string]any{"count": count, "events": events})
+	return web.JSON(v.w, http.StatusOK, eventsAnswer{count, events})
 }

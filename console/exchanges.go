@@ -413,7 +413,7 @@ func (c *console) apiExchanges(v *visit) error {
 	if rows == nil {
 		rows = []exchange.Record{}
 	}
-	return web.JSON(v.w, http.StatusOK, map[string]any{"count": count, "exchanges": rows})
+	return web.JSON(v.w, http.StatusOK, exchangesAnswer{count, rows})
 }
 
 func (c *console) apiExchange(v *visit) error {
@@ -425,14 +425,11 @@ func (c *console) apiExchange(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return web.JSON(v.w, http.StatusOK, map[string]any{"exchange": record, "content_reads": len(reads),
-		"journal": map[string]any{"log": closing.Log, "seq": closing.Seq}})
+	return web.JSON(v.w, http.StatusOK, exchangeAnswer{record, leafAnswer{closing.Log, closing.Seq}, len(reads)})
 }
 
 func (c *console) apiContent(v *visit) error {
-	var in struct {
-		Reason string `json:"reason"`
-	}
+	var in reasonBody
 	if err := decode(v, &in); err != nil {
 		return err
 	}

@@ -209,5 +209,5 @@ func (c *console) apiObligations(v *visit) error {
 	if shown == nil {
 		shown = []obligation.Result{}
 	}
-	return web.JSON(v.w, http.StatusOK, map[string]any{"total": len(results), "count": len(shown), "counts": counts, "obligations": shown})
+	return web.JSON(v.w, http.StatusOK, obligationsAnswer{len(results), len(shown), counts, shown})
 }

@@ -60,6 +60,7 @@ var routes = []route{
 	{"GET", "/settings/me", anyStaff, (*console).me, ""},
 	{"POST", "/settings/me", anyStaff, (*console).setPassword, ""},
 
+	{"GET", "/api/openapi.json", public, (*console).openAPI, ""},
 	// The API answers with the session of whoever has logged in.
 	{"GET", "/api/v1/exchanges", operator.View, (*console).apiExchanges, ""},
 	{"GET", "/api/v1/exchanges/{id}", operator.View, (*console).apiExchange, ""},

@@ -117,16 +117,11 @@ func (c *console) apiKeys(v *visit) error {
 	if keys == nil {
 		keys = []service.Key{}
 	}
-	return web.JSON(v.w, http.StatusOK, map[string]any{"count": len(keys), "keys": keys})
+	return web.JSON(v.w, http.StatusOK, keysAnswer{len(keys), keys})
 }
 
 func (c *console) apiIssueKey(v *visit) error {
-	var in struct {
-		Service     string `json:"service"`
-		Application string `json:"application"`
-		Contract    string `json:"contract"`
-		Expires     string `json:"expires"`
-	}
+	var in keyBody
 	if err := decode(v, &in); err != nil {
 		return err
 	}
@@ -134,21 +129,18 @@ func (c *console) apiIssueKey(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return web.JSON(v.w, http.StatusCreated, map[string]any{"key": k, "secret": secret})
+	return web.JSON(v.w, http.StatusCreated, keyAnswer{k, secret})
 }
 
 func (c *console) apiRevokeKey(v *visit) error {
-	var in struct {
-		ID     string `json:"id"`
-		Reason string `json:"reason"`
-	}
+	var in revokeBody
 	if err := decode(v, &in); err != nil {
 		return err
 	}
 	if err := c.revoke(v, in.ID, in.Reason); err != nil {
 		return err
 	}
-	return web.JSON(v.w, http.StatusOK, map[string]string{"id": in.ID})
+	return web.JSON(v.w, http.StatusOK, idAnswer{in.ID})
 }
 
 type usersData struct {

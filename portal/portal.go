@@ -4,7 +4,6 @@ package portal
 import (
 	"bytes"
 	"embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
@@ -287,93 +286,4 @@ func (p *portal) accept(v *visit) error {
 		return err
 	}
 	return p.show(v, "accepted", d)
-}
-
-// publicService is what the API tells about a service: the page, as data.
-type publicService struct {
-	ID         string             `json:"id"`
-	NameZH     string             `json:"name_zh"`
-	NameEN     string             `json:"name_en"`
-	Sample     bool               `json:"sample"`
-	Provider   publicProvider     `json:"provider"`
-	Disclosure service.Disclosure `json:"disclosure"`
-	Models     []publicModel      `json:"models"`
-	Label      string             `json:"label"`
-	Agreement  *publicText        `json:"agreement"` // null when none is in force
-}
-
-type publicProvider struct {
-	NameZH  string `json:"name_zh"`
-	NameEN  string `json:"name_en"`
-	USCC    string `json:"uscc"`
-	Contact string `json:"contact"`
-}
-
-type publicModel struct {
-	NameZH    string `json:"name_zh"`
-	NameEN    string `json:"name_en"`
-	Vendor    string `json:"vendor"`
-	FilingNo  string `json:"filing_no"`
-	FilingURL string `json:"filing_url"`
-	Sample    bool   `json:"sample"`
-}
-
-type publicText struct {
-	ID        string    `json:"id"`
-	Number    string    `json:"number"`
-	Effective time.Time `json:"effective"`
-	ZH        string    `json:"zh"`
-	EN        string    `json:"en"`
-}
-
-func (p *portal) apiServices(v *visit) error {
-	type line struct {
-		ID     string `json:"id"`
-		NameZH string `json:"name_zh"`
-		NameEN string `json:"name_en"`
-	}
-	lines := []line{}
-	for _, s := range p.Services.Services() {
-		lines = append(lines, line{s.ID, s.NameZH, s.NameEN})
-	}
-	return web.JSON(v.w, http.StatusOK, map[string]any{"services": lines})
-}
-
-func (p *portal) apiService(v *visit) error {
-	d, err := p.aboutData(v)
-	if err != nil {
-		return err
-	}
-	out := publicService{ID: d.ID, NameZH: d.NameZH, NameEN: d.NameEN, Sample: d.Provider.Sample, Disclosure: d.Disclosure, Label: string(d.Label),
-		Provider: publicProvider{d.Provider.NameZH, d.Provider.NameEN, d.Provider.USCC, d.Provider.Contact}, Models: []publicModel{}}
-	for _, m := range d.Models {
-		out.Models = append(out.Models, publicModel{m.NameZH, m.NameEN, m.Vendor, m.FilingNo, m.FilingURL, m.Sample})
-	}
-	if d.Text != nil {
-		out.Agreement = &publicText{d.Text.ID, d.Text.Number, d.Text.Effective, d.Text.ZH, d.Text.EN}
-	}
-	return web.JSON(v.w, http.StatusOK, out)
-}
-
-// apiAccept accepts for the user of a ticket. An application that shows the text itself sends its id along as text.
-func (p *portal) apiAccept(v *visit) error {
-	var in struct {
-		Ticket string `json:"ticket"`
-		Text   string `json:"text"`
-	}
-	dec := json.NewDecoder(v.r.Body)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&in); err != nil {
-		var tooBig *http.MaxBytesError
-		if errors.As(err, &tooBig) {
-			return err
-		}
-		return &web.Problem{Status: http.StatusBadRequest, Key: "accept.json", Args: []any{err.Error()}}
-	}
-	d, err := p.take(v, in.Ticket, in.Text, "api")
-	if err != nil {
-		return err
-	}
-	return web.JSON(v.w, http.StatusOK, map[string]any{"user": d.User.Subject, "service": d.Service.ID, "text": d.Text.ID, "number": d.Text.Number,
-		"accepted_at": d.At.UTC().Format(time.RFC3339Nano), "already": d.Already})
 }

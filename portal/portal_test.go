@@ -165,6 +165,12 @@ func TestAboutSaysWhatArticle10Asks(t *testing.T) {
 		t.Errorf("%+v %v", api, err)
 	}
 	s.get("/api/v1/services/other", 404)
+	doc := s.get("/api/openapi.json", 200)
+	for _, rt := range routes {
+		if strings.HasPrefix(rt.path, "/api/v1/") && !strings.Contains(doc, `"`+rt.path+`"`) {
+			t.Errorf("%s is not described", rt.path)
+		}
+	}
 	wants(t, s.get("/api/v1/services", 200), `"writer"`)
 	wants(t, s.get("/healthz", 200), "ok")
 	res, err := http.Post(s.url+"/services/writer", "text/plain", nil)

@@ -16,6 +16,7 @@ var routes = []route{
 	{"POST", "/accept", (*portal).accept},
 	{"GET", "/healthz", (*portal).healthz},
 
+	{"GET", "/api/openapi.json", (*portal).openAPI},
 	{"GET", "/api/v1/services", (*portal).apiServices},
 	{"GET", "/api/v1/services/{id}", (*portal).apiService},
 	{"POST", "/api/v1/accept", (*portal).apiAccept},

@@ -111,9 +111,9 @@ func TestHalfOpenLetsOneThrough(t *testing.T) {
 
 func TestCancelledTrialLeavesTheNextOneToTry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		step := 0
+		var step atomic.Int64
 		p := inBubble(t, nil, Endpoint{Breaker: Breaker{Failures: 1, Pause: time.Second}}, func(w http.ResponseWriter, r *http.Request) {
-			switch step++; step {
+			switch step.Add(1) {
 			case 1:
 				w.WriteHeader(500)
 			case 2:

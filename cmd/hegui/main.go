@@ -115,5 +115,10 @@ func wrongUse(err error) bool {
 		invalidO *operator.InvalidError
 		declared service.Invalid
 	)
+	for _, refused := range []error{service.ErrUnknownKey, service.ErrRevokedKey, users.ErrNotSuspended, users.ErrErased, operator.ErrLastOwner, operator.ErrLoginTaken} {
+		if errors.Is(err, refused) {
+			return true
+		}
+	}
 	return errors.As(err, &usage) || errors.As(err, &invalidU) || errors.As(err, &invalidS) || errors.As(err, &invalidO) || errors.As(err, &declared)
 }

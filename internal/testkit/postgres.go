@@ -33,7 +33,7 @@ var server struct {
 // calls it from TestMain.
 func Main(m *testing.M) {
 	code := m.Run()
-	stopAll()
+	Stop()
 	os.Exit(code)
 }
 
@@ -48,7 +48,8 @@ func atEnd(f func()) {
 	cleanups.all = append(cleanups.all, f)
 }
 
-func stopAll() {
+// Stop ends what the tests of this binary started, for a TestMain that cannot use Main.
+func Stop() {
 	cleanups.mu.Lock()
 	defer cleanups.mu.Unlock()
 	for _, f := range cleanups.all {

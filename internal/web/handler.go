@@ -90,13 +90,7 @@ func (s *Site) Fail(w http.ResponseWriter, r *http.Request, f Frame, err error) 
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(p.Status)
-		body := map[string]any{"type": "about:blank", "title": title, "status": p.Status, "detail": strings.TrimSpace(text + " " + what)}
-		if p.Field != "" {
-			body["field"] = p.Field
-		}
-		if reference != "" {
-			body["reference"] = reference
-		}
+		body := ProblemJSON{Type: "about:blank", Title: title, Status: p.Status, Detail: strings.TrimSpace(text + " " + what), Field: p.Field, Reference: reference}
 		if err := json.NewEncoder(w).Encode(body); err != nil {
 			s.o.Log.DebugContext(r.Context(), "problem not delivered", "error", err)
 		}
