@@ -87,6 +87,12 @@ type inForce struct {
 	texts map[string]Text // by id
 }
 
+// Check tells what is wrong with a declaration by itself, without anything in force to compare it with: nil, or Invalid.
+func (d Declaration) Check(now time.Time) error {
+	_, err := prepare(d, inForce{}, now)
+	return err
+}
+
 // prepare returns d with everything computed that can be computed (provider code, text ids, versions), or Invalid.
 func prepare(d Declaration, old inForce, now time.Time) (Declaration, error) {
 	c := &checker{}

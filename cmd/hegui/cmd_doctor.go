@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hegui/hegui/internal/store"
+	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/upstream"
 )
 
@@ -22,7 +23,7 @@ type doctorCmd struct {
 }
 
 func (doctorCmd) Help() string {
-	return "Each line says ok or FAIL, and how to mend. Exit 1 when something fails. Nothing is changed.\n\nExamples:\n  hegui doctor\n  hegui doctor --config /etc/hegui/hegui.yaml"
+	return "Each line says ok or FAIL, and how to mend. Exit 1 when something fails. Nothing is changed, save that a checkpoint may be\nsigned over an installation's journal.\n\nExamples:\n  hegui doctor\n  hegui doctor --config /etc/hegui/hegui.yaml"
 }
 
 // ailment is one line of the doctor's.
@@ -53,8 +54,15 @@ func (c doctorCmd) Run(ctx context.Context, o out) error {
 			ok("configuration", "none; defaults hold")
 		} else {
 			ok("configuration", "%s", cfg.Path)
-			if _, err := cfg.declaration(); err != nil {
+			if d, err := cfg.declaration(); err != nil {
 				fail("agreements", err, "name readable files")
+			} else if err := d.Check(time.Now()); err != nil {
+				fail("declaration", cfg.located(err), "mend the lines shown; serve refuses them")
+			} else {
+				ok("declaration", "%d services, %d models", len(d.Services), len(d.Models))
+			}
+			if _, err := cfg.lexicon(); err != nil {
+				fail("word lists", err, "mend the list, or take it out of lexicons")
 			}
 			if _, err := cfg.endpoints(); err != nil {
 				fail("upstream keys", err, "name readable files")
@@ -167,19 +175,26 @@ func (c doctorCmd) evidence(ctx context.Context, cfg configFile, ok okFunc, fail
 		fail("journal", err, "hegui journal verify")
 		return
 	}
+	newest, err := in.journal.Events(ctx, journal.Filter{Limit: 1})
+	if err == nil && len(newest) == 1 && newest[0].At.After(time.Now().Add(time.Minute)) {
+		fail("clock", fmt.Errorf("the newest event was written at %s, and now it is %s", newest[0].At.Format(time.RFC3339), time.Now().UTC().Format(time.RFC3339)),
+			"set the clock (timedatectl set-ntp true)")
+	}
 	for _, h := range heads {
 		if h.Size == 0 {
 			continue
 		}
-		p, err := in.journal.Prove(ctx, in.journal.Origin(), h.Size-1)
-		if h.Log == in.journal.Origin() {
-			if err == nil {
-				err = p.Check(in.keys.Verifier)
-			}
-			if err != nil {
-				fail("journal", err, "hegui journal verify names the damaged rows")
-				return
-			}
+		if h.Log != in.journal.Origin() { // another node's; only that one can sign for it
+			ok("journal", "%s: %d events of another node", h.Log, h.Size)
+			continue
+		}
+		p, err := in.journal.Prove(ctx, h.Log, h.Size-1)
+		if err == nil {
+			err = p.Check(in.keys.Verifier)
+		}
+		if err != nil {
+			fail("journal", err, "hegui journal verify names the damaged rows")
+			return
 		}
 		ok("journal", "%s: sound at its head, %d events", h.Log, h.Size)
 	}

@@ -384,7 +384,9 @@ func (sv *server) stop(o out) error {
 	if _, err := sv.in.journal.Checkpoint(last); err != nil {
 		errs = append(errs, err)
 	}
-	_ = os.Remove(servingPath(sv.in.config.Data)) // it only tells commands where to look
+	if readServing(sv.in.config.Data).PID == os.Getpid() {
+		_ = os.Remove(servingPath(sv.in.config.Data)) // it only tells commands where to look
+	}
 	errs = append(errs, sv.in.close())
 	sv.release()
 	return errors.Join(errs...)

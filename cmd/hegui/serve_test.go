@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,7 +21,6 @@ import (
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/testkit"
 	"github.com/hegui/hegui/journal"
-	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/obligation"
 )
 
@@ -33,6 +33,11 @@ func inProcess(t testing.TB, change func(*configFile)) (*server, demoFile) {
 		t.Fatal(err)
 	}
 	c.Listen = ListenConfig{"127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"}
+	own := filepath.Join(t.TempDir(), "own.csv")
+	if err := os.WriteFile(own, []byte("text,category,tier\n"+blockTerm+",A2a,block\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.Lexicons = []LexiconConfig{{File: own, Category: "A2a", Tier: "block"}}
 	if change != nil {
 		change(&c)
 	}
@@ -85,7 +90,7 @@ func testExchanges(t *testing.T, change func(*configFile)) {
 		t.Errorf("stream: %s", stream)
 	}
 
-	resp = f.ask(t, f.User, "hello "+blockTerm(t), false)
+	resp = f.ask(t, f.User, "hello "+blockTerm, false)
 	body = read(t, resp)
 	if resp.StatusCode != 200 || !strings.Contains(body, `"content_filter"`) || !strings.Contains(body, "抱歉") && !strings.Contains(body, "Sorry") {
 		t.Errorf("refusal: %d %s", resp.StatusCode, body)
@@ -133,16 +138,8 @@ func testExchanges(t *testing.T, change func(*configFile)) {
 	}
 }
 
-// blockTerm is a term of the starter lexicon that a hit of alone refuses.
-func blockTerm(t testing.TB) string {
-	for _, e := range moderation.StarterEntries() {
-		if e.Tier == moderation.Block {
-			return e.Text
-		}
-	}
-	t.Fatal("the starter lexicon blocks nothing")
-	return ""
-}
+// blockTerm is a made-up term of an own list that a hit of alone refuses.
+const blockTerm = "阿吧阿吧零号"
 
 // Faces answer for their health, and the one-time link opens the console once.
 func TestFaces(t *testing.T) {
