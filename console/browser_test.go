@@ -105,7 +105,7 @@ func TestBrowser(t *testing.T) {
 		tab.Allow("403")
 		tab.Go(d.url + "/try?user=stranger&lang=en")
 		say("hello")
-		tab.Wants("The user has not accepted the agreement.", "Read and accept the agreement")
+		tab.Wants("The agreement must be accepted first", "not accepted", "Read and accept the agreement")
 		if href := testkit.Eval[string](tab, `document.querySelector(".under a").href`); href != "http://127.0.0.1:8082/accept?t=x" {
 			t.Errorf("link %s", href)
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/internal/web"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/measures"
 	"github.com/hegui/hegui/obligation"
@@ -526,5 +527,39 @@ func TestProblems(t *testing.T) {
 	wants(t, page, "Nothing was changed", "Reference")
 	if strings.Contains(page, "sql") {
 		t.Errorf("%s", visible(page))
+	}
+}
+
+// TestCodesHaveWords: every code that our own packages write is shown in words.
+func TestCodesHaveWords(t *testing.T) {
+	cat, err := web.LoadCatalogue(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	families := map[string][]string{"role": {"user", "assistant", "system", "tool", "developer"}, "label": {"text", "ui", "none", "start", "end"},
+		"tier": {"block", "signal", "observe", "mask"}, "where": {"in", "out"}, "kind": personalKinds,
+		"guard": {"authenticate", "agreement", "standing", "limits", "route", "privacy", "moderate_in", "moderate_out", "label", "record"},
+		"force": {string(measures.Shall), string(measures.Should), string(measures.Ours)}}
+	for _, v := range verdicts {
+		families["verdict"] = append(families["verdict"], string(v))
+	}
+	for _, o := range outcomes {
+		families["outcome"] = append(families["outcome"], string(o))
+	}
+	for _, s := range statuses {
+		families["status"] = append(families["status"], string(s))
+	}
+	for _, v := range verbs() {
+		families["verb"] = append(families["verb"], string(v))
+	}
+	for _, c := range operator.Capabilities {
+		families["can"] = append(families["can"], string(c))
+	}
+	for family, codes := range families {
+		for _, code := range codes {
+			if !cat.Has(family + "." + code) {
+				t.Errorf("no word for %s %q", family, code)
+			}
+		}
 	}
 }

@@ -237,7 +237,10 @@ func (r *recorder) answer() tryAnswer {
 	}
 	a.Verdict, a.Label, a.Code, a.Reason, a.Link = body.Hegui.Verdict, body.Hegui.label(), body.Hegui.Code, body.Hegui.Reason, body.Hegui.link()
 	if e := body.Error; e != nil {
-		a.Code, a.Reason = e.Code, e.Message
+		a.Code, a.Reason = e.Code, e.Hegui.Reason
+		if a.Reason == "" {
+			a.Reason = e.Message
+		}
 		for _, o := range []heguiObject{e.heguiObject, e.Hegui} {
 			if a.Verdict == "" {
 				a.Verdict = o.Verdict

@@ -22,17 +22,18 @@ function onlyHTTP(address) {
   return typeof address === "string" && /^https?:\/\//.test(address) ? address : "";
 }
 
-// word finds the word for a code among the form's data attributes, and is the code itself where there is none.
-function word(family, code) {
-  return words[family + code[0].toUpperCase() + code.slice(1)] || code;
+// word finds the word for a code in one of the form's lists, and is the code itself where there is none.
+const lists = Object.fromEntries(["verdicts", "finishes", "labels", "codes"].map((name) => [name, JSON.parse(words[name])]));
+function word(list, code) {
+  return lists[list][code] || code;
 }
 
 function under(answer) {
   const line = add("div", "under");
-  if (answer.verdict) line.append(add("span", "mark word v-" + answer.verdict, word("verdict", answer.verdict)));
-  if (answer.finish) line.append(add("span", "tag", word("finish", answer.finish)));
+  if (answer.verdict) line.append(add("span", "mark word v-" + answer.verdict, word("verdicts", answer.verdict)));
+  if (answer.finish) line.append(add("span", "tag", word("finishes", answer.finish)));
   if (answer.code) line.append(add("code", "", answer.code));
-  if (answer.label) line.append(add("span", "tag", words.label + " " + word("label", answer.label)));
+  if (answer.label) line.append(add("span", "tag", words.label + " " + word("labels", answer.label)));
   if (answer.link) {
     const a = add("a", "", answer.code === "agreement_required" ? words.accept : words.act);
     a.href = answer.link;
@@ -52,7 +53,7 @@ function take(answer, object) {
     if (!source || typeof source !== "object") continue;
     answer.verdict = source.verdict || answer.verdict;
     answer.code = source.code || answer.code;
-    answer.reason = source.reason || source.message || answer.reason;
+    answer.reason ||= source.reason || source.message || "";
     answer.link = onlyHTTP(source.accept) || onlyHTTP(source.agreement_url) || onlyHTTP(source.url) || onlyHTTP(source.link) || onlyHTTP(source.appeal) || answer.link;
     if (typeof source.label === "string") answer.label = source.label;
     else if (source.label) answer.label = source.label.explicit || source.label.place || answer.label;
@@ -138,7 +139,11 @@ form.addEventListener("submit", async (event) => {
   } finally {
     clearInterval(watch);
     bubble.classList.remove("live");
-    bubble.textContent = answer.text || answer.reason || answer.broken || state.textContent;
+    if (!answer.text) {
+      bubble.textContent = "";
+      if (answer.code) bubble.append(add("b", "", word("codes", answer.code)), "\n");
+      bubble.append(answer.reason || answer.broken || state.textContent);
+    }
     under(answer);
     send.disabled = false;
     stop.hidden = true;
@@ -149,6 +154,11 @@ form.addEventListener("submit", async (event) => {
     }
     form.elements.text.focus();
   }
+});
+
+// What is only blank is nothing: the line break of the Enter that sent, for one.
+form.elements.text.addEventListener("input", () => {
+  if (!form.elements.text.value.trim()) form.elements.text.value = "";
 });
 
 // Enter sends, Shift+Enter breaks the line; a key press inside an input method (Chinese) is left alone.

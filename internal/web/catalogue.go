@@ -177,6 +177,21 @@ func (c *Catalogue) Word(l Lang, prefix string, value any) string {
 	return v
 }
 
+// words returns all texts of one family as a JSON object by code, for a page's script.
+func (c *Catalogue) words(l Lang, prefix string) (string, error) {
+	family := map[string]string{}
+	for k, v := range c.texts[l] {
+		if code, ok := strings.CutPrefix(k, prefix+"."); ok {
+			family[code] = v
+		}
+	}
+	if len(family) == 0 {
+		return "", fmt.Errorf("web: no text begins with %q", prefix+".")
+	}
+	b, err := json.Marshal(family)
+	return string(b), err
+}
+
 const langCookie = "hegui_lang"
 
 // ChooseLang settles the language of a request: ?lang= before the cookie before Accept-Language before Chinese.

@@ -17,6 +17,7 @@ func (s *Site) funcs(l Lang) template.FuncMap {
 	return template.FuncMap{
 		"t":      func(key string, args ...any) string { return s.cat.T(l, key, args...) },
 		"word":   func(prefix string, v any) string { return s.cat.Word(l, prefix, v) },
+		"words":  func(prefix string) (string, error) { return s.cat.words(l, prefix) },
 		"pick":   l.Pick,
 		"flash":  func(f *Flash) string { return s.flashText(l, f) },
 		"url":    s.URL,
@@ -154,6 +155,11 @@ func (s *Site) value(l Lang, v any) string {
 		return v.In(China).Format("2006-01-02 15:04:05 UTC+8")
 	case time.Duration:
 		return s.span(l, v)
+	case []string:
+		if len(v) == 0 {
+			return "—"
+		}
+		return strings.Join(v, ", ")
 	case fmt.Stringer:
 		return v.String()
 	}

@@ -145,7 +145,7 @@ func (s *Site) check(view string, t *template.Template) error {
 				switch {
 				case fn.Ident == "t" && !s.cat.Has(arg.Text):
 					errs = append(errs, fmt.Errorf("web: view %s: %s: no text has the key %q", view, tt.Name(), arg.Text))
-				case fn.Ident == "word" && !s.cat.HasPrefix(arg.Text+"."):
+				case (fn.Ident == "word" || fn.Ident == "words") && !s.cat.HasPrefix(arg.Text+"."):
 					errs = append(errs, fmt.Errorf("web: view %s: %s: no text begins with %q", view, tt.Name(), arg.Text+"."))
 				case fn.Ident == "static" && s.static[arg.Text].path == "":
 					errs = append(errs, fmt.Errorf("web: view %s: %s: no static file %q", view, tt.Name(), arg.Text))
