@@ -18,7 +18,7 @@ const (
 // Duty is one row of the register.
 type Duty struct {
 	ID        string `json:"id"`
-	Article   string `json:"article"`    // the clauses it rests on, e.g. "IM 9 p2; LM 8"; short names are Instrument ids
+	Article   string `json:"article"`    // the clauses it rests on, e.g. "IM 9 p2; LM 8", by the short names of instruments
 	ArticleNo string `json:"article_no"` // sorts and groups by article of the Measures: 02 … 23; a duty of another instrument stands under the article it serves
 	TitleZH   string `json:"title_zh"`
 	TitleEN   string `json:"title_en"`
@@ -50,7 +50,7 @@ type Risk struct {
 
 // Instrument is a law, rule or standard with its dates.
 type Instrument struct {
-	ID         string `json:"id"` // the short name that Duty.Article uses
+	ID         string `json:"id"` // the short name; Duty.Article may shorten a standard further (45654)
 	ZH         string `json:"zh"`
 	EN         string `json:"en"`
 	Kind       string `json:"kind"`   // law, regulation, rule, normative, standard, guide
