@@ -249,9 +249,11 @@ func moderateIn(_ context.Context, g *Gateway, c *call) *Interruption {
 	looked := 0
 	blocked := ""
 	for _, t := range c.request.texts {
-		text := c.request.doc.text(t.node)
-		if t.key {
+		var text []byte
+		if t.key { // its value may be a number, which has no text
 			text = c.request.doc.key(t.node)
+		} else {
+			text = c.request.doc.text(t.node)
 		}
 		looked += len(text)
 		for _, f := range c.lexicon.Scan(text) {

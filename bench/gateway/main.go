@@ -302,20 +302,17 @@ func (b bench) profiled() error {
 		defer func() { _ = stop(c.Process, ended) }()
 	}
 	time.Sleep(2 * time.Second)
-	load := func(mode string, conns int, seconds time.Duration) error {
-		return b.exec("load", "-url", us.URL, "-auth", us.Auth, "-model", us.Model, "-mode", mode, "-c", fmt.Sprint(conns), "-d", fmt.Sprint(seconds))
-	}
-	if err := load("sat", 64, time.Second); err != nil {
+	if err := us.saturate(64, false, time.Second); err != nil {
 		return err
 	}
 	for _, phase := range []struct {
-		mode  string
-		conns int
-		file  string
-	}{{"sat", 64, b.profile}, {"stream", 50, b.profile + ".stream"}} {
+		conns  int
+		stream bool
+		file   string
+	}{{64, false, b.profile}, {50, true, b.profile + ".stream"}} {
 		got := make(chan error, 1)
 		go func() { got <- fetch("http://"+pprofAt+"/debug/pprof/profile?seconds=5", phase.file) }()
-		if err := load(phase.mode, phase.conns, 6*time.Second); err != nil {
+		if err := us.saturate(phase.conns, phase.stream, 6*time.Second); err != nil {
 			return err
 		}
 		if err := <-got; err != nil {
@@ -324,6 +321,56 @@ func (b bench) profiled() error {
 	}
 	fmt.Printf("profiles: %s (plain) and %s.stream; look with: go tool pprof -top -cum FILE\n", b.profile, b.profile)
 	return fetch("http://"+pprofAt+"/debug/pprof/allocs", b.profile+".allocs")
+}
+
+// saturate keeps conns requests under way for a while.
+func (t target) saturate(conns int, stream bool, d time.Duration) error {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: conns}}
+	defer client.CloseIdleConnections()
+	body := fmt.Sprintf(`{"model":%q,"stream":%t,"temperature":0.7,"messages":[{"role":"user","content":"[[m0]] 请用一句话介绍你自己，并说明你能做什么。Please answer briefly."}]}`, t.Model, stream)
+	end := time.Now().Add(d)
+	worker := func() (n int, err error) {
+		for ; time.Now().Before(end); n++ {
+			req, err := http.NewRequest(http.MethodPost, t.URL, strings.NewReader(body))
+			if err != nil {
+				return n, err
+			}
+			req.Header.Set("Authorization", "Bearer "+t.Auth)
+			req.Header.Set("Content-Type", "application/json")
+			for k, v := range t.Header {
+				req.Header.Set(k, v)
+			}
+			resp, err := client.Do(req)
+			if err != nil {
+				return n, err
+			}
+			answer, err := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			if err != nil || resp.StatusCode != http.StatusOK {
+				return n, fmt.Errorf("hegui answered %s (%v): %.300s", resp.Status, err, answer)
+			}
+		}
+		return n, nil
+	}
+	type outcome struct {
+		n   int
+		err error
+	}
+	done := make(chan outcome, conns)
+	for range conns {
+		go func() {
+			n, err := worker()
+			done <- outcome{n, err}
+		}()
+	}
+	total := 0
+	var errs []error
+	for range conns {
+		o := <-done
+		total, errs = total+o.n, append(errs, o.err)
+	}
+	fmt.Printf("%d answers in %s over %d connections, streamed: %t\n", total, d, conns, stream)
+	return errors.Join(errs...)
 }
 
 func fetch(url, file string) error {

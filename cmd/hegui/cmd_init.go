@@ -28,8 +28,9 @@ func (c initCmd) Run(ctx context.Context, o out) error {
 	if err != nil {
 		return err
 	}
-	words := strings.NewReplacer("{{service_zh}}", "【服务名称】", "{{service_en}}", "[service]", "{{provider_zh}}", "【提供者名称】",
-		"{{provider_en}}", "[provider]", "{{contact}}", "【联系方式 contact】")
+	blanks := agreementBlanks()
+	words := strings.NewReplacer("{{service_zh}}", blanks[0], "{{service_en}}", blanks[1], "{{provider_zh}}", blanks[2],
+		"{{provider_en}}", blanks[3], "{{contact}}", blanks[4])
 	dir := filepath.Dir(c.File)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("init: %w", err)
@@ -68,4 +69,9 @@ func createNew(path, text string) error {
 	}
 	_, err = f.WriteString(text)
 	return errors.Join(err, f.Close())
+}
+
+// agreementBlanks are what a template's owner has to fill in; a text that still has one is not put in force.
+func agreementBlanks() []string {
+	return []string{"【服务名称】", "[service]", "【提供者名称】", "[provider]", "【联系方式 contact】"}
 }

@@ -143,6 +143,11 @@ func (c configFile) agreement(i int) (service.Text, error) {
 			return t, c.explain(fault{at + f.field, err.Error()})
 		}
 		*f.into = string(b)
+		for _, blank := range agreementBlanks() {
+			if strings.Contains(*f.into, blank) {
+				return t, c.explain(fault{at + f.field, fmt.Sprintf("%s still holds the template's %s; fill it in, and have a lawyer read the text", f.path, blank)})
+			}
+		}
 	}
 	if s.Agreement.Effective != "" {
 		day, err := time.ParseInLocation(time.DateOnly, s.Agreement.Effective, beijing)

@@ -8,12 +8,15 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/hegui/hegui/upstream"
 )
 
 // configFile is a configuration with the place it came from, so that what is wrong with it can be pointed at.
@@ -37,7 +40,16 @@ func (d *Duration) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-func (d Duration) String() string { return time.Duration(d).String() }
+// String writes 2m rather than 2m0s.
+func (d Duration) String() string {
+	s := time.Duration(d).String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
+}
 
 func pointAt(n ast.Node, message string) error {
 	return &yaml.SyntaxError{Message: message, Token: n.GetToken()}
@@ -170,12 +182,28 @@ func (c configFile) check() error {
 		}
 	}
 	for i, s := range c.Services {
+		for k, r := range s.Models {
+			if c.answersWithSample(r) && !c.isSample(r.Model) {
+				bad(fmt.Sprintf("services[%d].models[%d].model", i, k), "%q is answered by the built-in sample model; its dossier needs sample: true, so that every page says so", r.Model)
+			}
+		}
 		a := s.Agreement
 		if (a.ZHFile == "") != (a.ENFile == "") || (a.ZHFile == "") != (a.Number == "") {
 			bad(fmt.Sprintf("services[%d].agreement", i), "number, zh_file and en_file belong together; give all three or none")
 		}
 	}
 	return c.explain(faults...)
+}
+
+// answersWithSample tells whether any target of a route is the built-in sample model.
+func (c configFile) answersWithSample(r RouteConfig) bool {
+	return slices.ContainsFunc(r.Targets, func(t TargetConfig) bool {
+		return slices.ContainsFunc(c.Upstreams, func(u UpstreamConfig) bool { return u.Name == t.Upstream && u.URL == upstream.SampleURL })
+	})
+}
+
+func (c configFile) isSample(model string) bool {
+	return slices.ContainsFunc(c.Models, func(m ModelConfig) bool { return m.ID == model && m.Sample })
 }
 
 func logLevel(name string) (slog.Level, error) {

@@ -44,12 +44,13 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"demo":   cmdDemo,
-			"http":   cmdHTTP,
-			"within": cmdWithin,
-			"damage": cmdDamage,
-			"mode":   cmdMode,
-			"exits":  cmdExits,
+			"demo":    cmdDemo,
+			"serving": cmdServing,
+			"http":    cmdHTTP,
+			"within":  cmdWithin,
+			"damage":  cmdDamage,
+			"mode":    cmdMode,
+			"exits":   cmdExits,
 		},
 		RequireExplicitExec: true,
 	})
@@ -65,8 +66,29 @@ func cmdDemo(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// serving DIR waits for any server and sets GATEWAY, CONSOLE and PORTAL.
+func cmdServing(ts *testscript.TestScript, neg bool, args []string) {
+	s, err := await(ts.MkAbs(args[0]), 10*time.Second)
+	ts.Check(err)
+	ts.Setenv("GATEWAY", s.Gateway)
+	ts.Setenv("CONSOLE", s.Console)
+	ts.Setenv("PORTAL", s.Portal)
+}
+
 // awaitDemo waits until the server of a directory is ready and reads its demo.json.
 func awaitDemo(dir string, limit time.Duration) (f demoFile, err error) {
+	if _, err := await(dir, limit); err != nil {
+		return f, err
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "demo.json"))
+	if err != nil {
+		return f, err
+	}
+	return f, json.Unmarshal(b, &f)
+}
+
+// await waits until the server of a directory is ready.
+func await(dir string, limit time.Duration) (serving, error) {
 	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		s := readServing(dir)
 		if s.Gateway == "" {
@@ -80,13 +102,9 @@ func awaitDemo(dir string, limit time.Duration) (f demoFile, err error) {
 		if resp.StatusCode != http.StatusOK {
 			continue
 		}
-		b, err := os.ReadFile(filepath.Join(dir, "demo.json"))
-		if err != nil {
-			continue
-		}
-		return f, json.Unmarshal(b, &f)
+		return s, nil
 	}
-	return f, fmt.Errorf("no demo server in %s after %s", dir, limit)
+	return serving{}, fmt.Errorf("no server in %s after %s", dir, limit)
 }
 
 // http STATUS METHOD URL [user [content]] sends a request (a chat with the demo's key when there is a user) and prints the
