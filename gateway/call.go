@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -220,9 +219,6 @@ func (g *Gateway) finish(c *call, record exchange.Record, content *exchange.Cont
 	}
 	return g.o.Exchanges.Finish(ctx, record, c.vaultKey, content)
 }
-
-// errUnrecorded says that the intent could not be made durable.
-var errUnrecorded = errors.New("the intent could not be recorded")
 
 // answer asks the model while the intent is made durable, and delivers.
 func (g *Gateway) answer(c *call) {
