@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/hegui/hegui/internal/store"
 )
@@ -23,6 +24,10 @@ var ErrErased = errors.New("journal: the subject has been erased")
 
 // cachedKeys bounds the keys kept in memory; past it the cache starts anew.
 const cachedKeys = 100_000
+
+// sweepBack is how far behind the newest destruction seen another node's clock may be without its destructions being
+// missed. Dropping a key twice from the cache costs nothing.
+const sweepBack = time.Hour
 
 // Vault keeps one key per subject (a user of a service), wrapped by the installation's master key. Content is sealed
 // under it and committed to by an HMAC of it, so destroying it erases the content and unlinks the commitments at once.
@@ -112,6 +117,9 @@ func (v *Vault) Subject(ctx context.Context, subject string) (*SubjectKey, error
 }
 
 func (v *Vault) load(ctx context.Context, subject string) (*SubjectKey, error) {
+	v.mu.RLock()
+	generation := v.generation
+	v.mu.RUnlock()
 	row, err := store.Row[keyRow](ctx, v.db.R, `SELECT subject, wrapped, destroyed_at FROM subject_key WHERE subject = $1`, subject)
 	if err != nil {
 		return nil, err
@@ -122,6 +130,9 @@ func (v *Vault) load(ctx context.Context, subject string) (*SubjectKey, error) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.generation != generation { // swept since the row was read: this key may be one of those destroyed
+		return key, nil
+	}
 	if len(v.cache) >= cachedKeys {
 		v.cache = map[string]*SubjectKey{}
 	}
@@ -157,7 +168,7 @@ func (v *Vault) sweep(ctx context.Context) error {
 	if fresh {
 		return nil
 	}
-	rows, err := store.Rows[keyRow](ctx, v.db.R, `SELECT subject, wrapped, destroyed_at FROM subject_key WHERE destroyed_at > 0 AND destroyed_at >= $1`, swept)
+	rows, err := store.Rows[keyRow](ctx, v.db.R, `SELECT subject, wrapped, destroyed_at FROM subject_key WHERE destroyed_at > 0 AND destroyed_at >= $1`, swept-sweepBack.Milliseconds())
 	if err != nil {
 		return fmt.Errorf("journal: vault: %w", err)
 	}
