@@ -183,14 +183,16 @@ func (v *Vault) sweep(ctx context.Context) error {
 }
 
 // Destroy erases a subject: its wrapped key is overwritten in the same transaction as the event and, on SQLite, the
-// write-ahead log truncated, so that the key is in no file of the database. Erasing twice changes nothing.
+// write-ahead log truncated, so that the key is in no file of the database. When a long reading of another process keeps the
+// log from being truncated, the key is destroyed and the error is one of store.IsBusy: erasing again, which adds no event,
+// finishes the work.
 func (v *Vault) Destroy(ctx context.Context, who Actor, subject, reason string) error {
 	if reason == "" {
 		return errors.New("journal: erase: a reason is required")
 	}
 	row, err := store.Row[keyRow](ctx, v.db.R, `SELECT subject, wrapped, destroyed_at FROM subject_key WHERE subject = $1`, subject)
 	if err == nil && row.Destroyed != 0 {
-		return nil
+		return v.truncate(ctx)
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("journal: erase: %w", err)
@@ -215,8 +217,12 @@ func (v *Vault) Destroy(ctx context.Context, who Actor, subject, reason string) 
 	v.mu.Lock()
 	delete(v.cache, subject)
 	v.mu.Unlock()
-	if err := v.db.Truncate(ctx); err != nil && !store.IsBusy(err) {
-		return fmt.Errorf("journal: erase: %w", err)
+	return v.truncate(ctx)
+}
+
+func (v *Vault) truncate(ctx context.Context) error {
+	if err := v.db.Truncate(ctx); err != nil {
+		return fmt.Errorf("journal: erase: the key is destroyed, but the write-ahead log still holds its old page; erase once more: %w", err)
 	}
 	return nil
 }

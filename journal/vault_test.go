@@ -212,6 +212,51 @@ func TestErasedKeyIsInNoFile(t *testing.T) {
 	}
 }
 
+// A reader that stands in the way of truncating the log is named, not passed over; once it has gone, erasing again finishes.
+func TestErasureBesideALongReader(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	dsn := "sqlite:" + filepath.Join(dir, "hegui.db")
+	db, err := store.Open(ctx, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	j, keys := testkit.Journal(t, db)
+	v := vault(t, db, j, keys.Master)
+	subject(t, v, "u")
+	wrapped, err := store.Row[[]byte](ctx, db.R, `SELECT wrapped FROM subject_key WHERE subject = 'u'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := db.R.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Row[int64](ctx, reader, `SELECT COUNT(*) FROM subject_key`); err != nil {
+		t.Fatal(err)
+	}
+	who := journal.Actor{Kind: "staff", ID: "s"}
+	if err := v.Destroy(ctx, who, "u", "request"); !store.IsBusy(err) {
+		t.Errorf("the reader went unmentioned: %v", err)
+	}
+	if _, err := v.Subject(ctx, "u"); !errors.Is(err, journal.ErrErased) {
+		t.Errorf("the erasure itself is done: %v", err)
+	}
+	if err := reader.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Destroy(ctx, who, "u", "request"); err != nil {
+		t.Fatal(err)
+	}
+	if found := filesWith(t, dir, wrapped); found != nil {
+		t.Errorf("the wrapped key is still in %v", found)
+	}
+	if n, err := j.Count(ctx, journal.Filter{Verbs: []journal.Verb{journal.UserErased}}); err != nil || n != 1 {
+		t.Errorf("%d erasures recorded, %v", n, err)
+	}
+}
+
 func TestErasureIsSeenByEveryNode(t *testing.T) {
 	testkit.Engines(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
