@@ -3,6 +3,8 @@ package exchange_test
 import (
 	"bufio"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -193,4 +195,63 @@ func judge(t *testing.T, dsn, keys string, begun, finished map[string]bool) {
 		t.Errorf("%+v, %v", report, err)
 	}
 	t.Logf("%d acknowledged, %d records, %d broken so far", len(finished), all, broken)
+}
+
+// A Begin whose caller gave up may become durable all the same. Nobody will close it, so however many exchanges come after
+// it, the settled mark must not pass it: the next start closes it.
+func TestABeginInDoubtIsClosedAtTheNextStart(t *testing.T) {
+	testkit.Engines(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		s, j, v := open(t, db)
+		for range 3 {
+			in := intent("u")
+			if err := errors.Join(s.Begin(ctx, in), s.Finish(ctx, done(in), nil, nil)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		doubtful := intent("u")
+		err := db.Tx(ctx, func(tx *sql.Tx) error { // the tree is locked while Begin waits
+			if _, err := tx.ExecContext(ctx, `UPDATE journal_head SET size = size WHERE log = $1`, j.Origin()); err != nil {
+				return err
+			}
+			short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			defer cancel()
+			if err := s.Begin(short, doubtful); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("begin: %v", err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := s.OpenCount(); n != 0 {
+			t.Errorf("%d exchanges are said to run", n)
+		}
+		var wg sync.WaitGroup
+		for range 32 {
+			wg.Go(func() {
+				for range 66 {
+					in := intent("u")
+					if err := errors.Join(s.Begin(ctx, in), s.Finish(ctx, done(in), nil, nil)); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if n, err := store.Row[int64](ctx, db.R, `SELECT COUNT(*) FROM exchange_settled`); err != nil || n != 1 {
+			t.Errorf("the mark did not move at all: %d, %v", n, err)
+		}
+		next, err := exchange.Open(ctx, db, j, v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := next.Recover(ctx); err != nil || n != 1 {
+			t.Errorf("closed %d, %v", n, err)
+		}
+		if r, _, err := next.Get(ctx, doubtful.ID); err != nil || r.Outcome != exchange.Broken {
+			t.Errorf("%+v, %v", r, err)
+		}
+	})
 }

@@ -160,6 +160,7 @@ func TestFullDisk(t *testing.T) {
 // Another process that holds the database longer than anybody waits: every waiting Write fails as busy, whole, and the next
 // ones succeed when it lets go.
 func TestLockedDatabase(t *testing.T) {
+	t.Parallel() // it mostly waits
 	ctx := context.Background()
 	path := "sqlite:" + filepath.Join(t.TempDir(), "hegui.db")
 	var pools [2]*store.DB

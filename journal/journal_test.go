@@ -343,6 +343,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 }
 
 func TestGenerationIsSeenEverywhere(t *testing.T) {
+	t.Parallel() // it mostly waits
 	testkit.Engines(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
 		a, _ := testkit.Journal(t, db)

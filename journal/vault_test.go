@@ -214,6 +214,7 @@ func TestErasedKeyIsInNoFile(t *testing.T) {
 
 // A reader that stands in the way of truncating the log is named, not passed over; once it has gone, erasing again finishes.
 func TestErasureBesideALongReader(t *testing.T) {
+	t.Parallel() // it mostly waits
 	ctx := context.Background()
 	dir := t.TempDir()
 	dsn := "sqlite:" + filepath.Join(dir, "hegui.db")
@@ -258,6 +259,7 @@ func TestErasureBesideALongReader(t *testing.T) {
 }
 
 func TestErasureIsSeenByEveryNode(t *testing.T) {
+	t.Parallel() // it mostly waits
 	testkit.Engines(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
 		j, keys := testkit.Journal(t, db)
