@@ -382,26 +382,27 @@ func TestGenerationIsSeenEverywhere(t *testing.T) {
 
 func TestCloseMakesWhatIsQueuedDurable(t *testing.T) {
 	testkit.Engines(t, func(t *testing.T, db *store.DB) {
-		for round := range 5 {
+		for round := range 60 {
 			keys := keysOf(t, fmt.Sprint("hegui/test/", round))
 			j := instance(t, db, keys, 4)
 			var acknowledged atomic.Int64
 			var wg sync.WaitGroup
-			started := make(chan struct{}, 400)
-			for i := range 200 {
+			for i := range 40 {
 				wg.Go(func() {
-					started <- struct{}{}
-					switch _, err := commit(j, fmt.Sprint(i)); {
-					case err == nil:
-						acknowledged.Add(1)
-					case !errors.Is(err, journal.ErrClosed):
-						t.Error(err)
+					for { // until the journal is closed under it
+						switch _, err := commit(j, fmt.Sprint(i)); {
+						case err == nil:
+							acknowledged.Add(1)
+						case errors.Is(err, journal.ErrClosed):
+							return
+						default:
+							t.Error(err)
+							return
+						}
 					}
 				})
 			}
-			for range 100 {
-				<-started
-			}
+			time.Sleep(time.Duration(round%10) * time.Millisecond)
 			if err := j.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -452,6 +453,7 @@ func TestVerifyBesideAWriter(t *testing.T) {
 	testkit.Engines(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
 		j, keys := testkit.Journal(t, db)
+		fill(t, j, 3000) // so that reading takes long enough for others to write
 		stop := make(chan struct{})
 		var wg sync.WaitGroup
 		wg.Go(func() {
