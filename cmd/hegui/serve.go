@@ -147,7 +147,7 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	}
 
 	// Evidence and registers.
-	if sv.in, err = openInstallation(ctx, c); err != nil {
+	if sv.in, err = openInstallation(ctx, c, false); err != nil {
 		return sv, err
 	}
 	in := sv.in
