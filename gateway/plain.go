@@ -24,7 +24,7 @@ func (g *Gateway) deliverPlain(ctx context.Context, c *call, response *upstream.
 		return
 	}
 	c.first = g.o.Now()
-	var d doc
+	d := doc{nodes: make([]node, 0, 64)}
 	if err := d.scan(raw); err != nil || d.nodes[0].kind != isObject {
 		g.broken(ctx, c, errors.New("upstream answered 200 with something that is not a JSON object"))
 		return

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -253,7 +252,7 @@ func (w *writer) insert(ctx context.Context, tx *sql.Tx, t *Table, rows [][]any)
 			for _, row := range rows[:size] {
 				args = append(args, row...)
 			}
-			if err := w.exec(ctx, tx, insertText(t, size), args...); err != nil {
+			if err := w.exec(ctx, tx, w.insertText(t, size), args...); err != nil {
 				return fmt.Errorf("journal: insert into %s: %w", t.Name, err)
 			}
 			rows = rows[size:]
@@ -263,21 +262,17 @@ func (w *writer) insert(ctx context.Context, tx *sql.Tx, t *Table, rows [][]any)
 }
 
 // insertText is the statement that inserts so many rows into t.
-func insertText(t *Table, rows int) string {
+func (w *writer) insertText(t *Table, rows int) string {
 	t.once.Do(func() {
-		for i, size := range statementSizes {
-			t.texts[i] = buildInsert(t, size)
+		t.texts = map[int]string{}
+		for _, size := range statementSizes {
+			t.texts[size] = buildInsert(w.j.db, t, size)
 		}
 	})
-	for i, size := range statementSizes {
-		if size == rows {
-			return t.texts[i]
-		}
-	}
-	return buildInsert(t, rows)
+	return t.texts[rows]
 }
 
-func buildInsert(t *Table, rows int) string {
+func buildInsert(db *store.DB, t *Table, rows int) string {
 	var b strings.Builder
 	b.WriteString("INSERT INTO " + t.Name + " (" + strings.Join(t.Columns, ", ") + ") VALUES ")
 	n := 0
@@ -288,7 +283,7 @@ func buildInsert(t *Table, rows int) string {
 		}
 		for range t.Columns {
 			n++
-			b.WriteString(separator + "$" + strconv.Itoa(n))
+			b.WriteString(separator + db.Mark(n))
 			separator = ", "
 		}
 		b.WriteByte(')')
@@ -314,7 +309,7 @@ func (w *writer) prepare(ctx context.Context, group []*pending, events int) erro
 				continue
 			}
 			n %= size
-			if err := w.ready(ctx, insertText(t, size)); err != nil {
+			if err := w.ready(ctx, w.insertText(t, size)); err != nil {
 				return err
 			}
 		}
