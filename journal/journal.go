@@ -61,13 +61,10 @@ type Insert struct {
 // the row is written.
 type SeqOf int
 
-// Table names the target of Inserts. It must not be copied after first use.
+// Table names the target of Inserts.
 type Table struct {
 	Name    string
 	Columns []string
-
-	once  sync.Once
-	texts map[int]string // by number of rows
 }
 
 // Write is what one caller wants made durable at once: its events, its rows, or neither.

@@ -26,6 +26,7 @@ type writer struct {
 
 	events     *Table
 	statements map[string]*sql.Stmt
+	texts      map[insertKey]string
 	hashes     []byte // scratch
 }
 
@@ -46,6 +47,7 @@ func newWriter(j *Journal, size int64, e edge) *writer {
 		quit:       make(chan struct{}),
 		events:     &Table{Name: "journal_event", Columns: []string{"log", "seq", "id", "at", "verb", "ref_kind", "ref_id", "traffic", "leaf"}},
 		statements: map[string]*sql.Stmt{},
+		texts:      map[insertKey]string{},
 	}
 }
 
@@ -263,13 +265,18 @@ func (w *writer) insert(ctx context.Context, tx *sql.Tx, t *Table, rows [][]any)
 
 // insertText is the statement that inserts so many rows into t.
 func (w *writer) insertText(t *Table, rows int) string {
-	t.once.Do(func() {
-		t.texts = map[int]string{}
-		for _, size := range statementSizes {
-			t.texts[size] = buildInsert(w.j.db, t, size)
-		}
-	})
-	return t.texts[rows]
+	key := insertKey{t, rows}
+	text, ok := w.texts[key]
+	if !ok {
+		text = buildInsert(w.j.db, t, rows)
+		w.texts[key] = text
+	}
+	return text
+}
+
+type insertKey struct {
+	table *Table
+	rows  int
 }
 
 func buildInsert(db *store.DB, t *Table, rows int) string {
