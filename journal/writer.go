@@ -75,10 +75,10 @@ func (w *writer) commit(ctx context.Context, write Write) (Receipt, error) {
 
 func (w *writer) close() { close(w.quit) }
 
-// run takes whatever waits, up to MaxBatch, as one transaction: no timer, so a lone caller waits for nobody and a crowd
-// shares one fsync.
+// run takes whatever waits, up to MaxBatch, as one transaction: a lone caller waits for nobody and a crowd shares one fsync.
 func (w *writer) run() {
 	var group []*pending
+	crowd := 0
 	for {
 		group = group[:0]
 		select {
@@ -94,18 +94,45 @@ func (w *writer) run() {
 				}
 			}
 		}
-	fill:
-		for len(group) < w.j.o.MaxBatch {
-			select {
-			case p := <-w.queue:
-				group = append(group, p)
-			default:
-				break fill
-			}
-		}
+		group = w.gather(group, crowd)
+		crowd = len(group)
 		w.transact(group)
 	}
 }
+
+// gather adds what waits. When the last group was a crowd, its callers have just been answered and most are about to ask
+// again: a moment's patience lets them share one fsync instead of two. A lone caller never waits.
+func (w *writer) gather(group []*pending, crowd int) []*pending {
+	var patience <-chan time.Time
+	for len(group) < w.j.o.MaxBatch {
+		select {
+		case p := <-w.queue:
+			group = append(group, p)
+			continue
+		default:
+		}
+		if crowd < crowded || len(group) >= crowd+crowd/2 {
+			break
+		}
+		if patience == nil {
+			timer := time.NewTimer(gatherFor)
+			defer timer.Stop()
+			patience = timer.C
+		}
+		select {
+		case p := <-w.queue:
+			group = append(group, p)
+		case <-patience:
+			return group
+		}
+	}
+	return group
+}
+
+const (
+	crowded   = 6                      // writes in a group from which on waiting pays
+	gatherFor = 250 * time.Microsecond // ours; measured with bench/gateway: fewer fsyncs, no later median
+)
 
 // transact commits a group; when that fails each Write is tried alone, so that only the bad one fails.
 func (w *writer) transact(group []*pending) {
