@@ -65,6 +65,7 @@ type call struct {
 	risk     string // category of the first violation in the output
 	labels   string // text, ui or none, as written
 	implicit string // see Gateway.implicit
+	input    string // commitment to the request
 }
 
 // maxKept bounds what is kept of an answer, in bytes; commitments cover what is kept.
@@ -186,9 +187,10 @@ func (g *Gateway) intent(c *call) exchange.Intent {
 	if a, ok := c.r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		in.Destination = a.String()
 	}
-	if c.vaultKey != nil && c.body.Len() > 0 {
-		in.Input = c.vaultKey.Commitment("input", c.sent())
+	if c.input == "" && c.vaultKey != nil && c.body.Len() > 0 {
+		c.input = c.vaultKey.Commitment("input", c.sent())
 	}
+	in.Input = c.input
 	return in
 }
 

@@ -153,7 +153,7 @@ func (s *streamer) chunk(e sseEvent) {
 		if n.kind == isString {
 			return check(i, name, "", "")
 		}
-		return d.texts(i, name, "", "", check)
+		return d.texts(i, name, unwrapped, "", check)
 	})
 	if elements > 0 && kept == 0 && at[1] < 0 {
 		return // it speaks only of choices that were cut off
@@ -228,7 +228,7 @@ func (s *streamer) element(d *doc, at, position int) (edits []edit, keep bool) {
 			if n.kind == isString {
 				return el(i, name, "", "")
 			}
-			return d.texts(i, name, "", "", el)
+			return d.texts(i, name, unwrapped, "", el)
 		})
 	}
 	if finish && stop == nil {
