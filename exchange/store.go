@@ -35,6 +35,7 @@ type Store struct {
 	mu     sync.Mutex
 	open   map[string]int64 // exchanges begun in this process and their opening event
 	newest int64            // highest opening event seen
+	doubt  int64            // the settled mark stays at or before it, -1 when no Begin has failed
 	closed int64
 }
 
@@ -48,7 +49,7 @@ func Open(ctx context.Context, db *store.DB, j *journal.Journal, v *journal.Vaul
 		return nil, err
 	}
 	return &Store{
-		db: db, j: j, vault: v, open: map[string]int64{},
+		db: db, j: j, vault: v, open: map[string]int64{}, doubt: -1,
 		rows: &journal.Table{Name: "exchange", Columns: []string{"id", "at", "content_id", "service", "application", "subject",
 			"operation", "model", "outcome", "verdict", "label", "categories", "generated", "in_bytes", "out_bytes",
 			"privacy_bytes", "degraded", "log", "seq"}},
@@ -62,16 +63,27 @@ func (s *Store) Begin(ctx context.Context, in Intent) error {
 	if err != nil {
 		return fmt.Errorf("exchange: %w", err)
 	}
+	// Registered before the commit, at a leaf that it must come after: between a commit and its receipt another exchange
+	// may move the settled mark, which must not pass this one.
+	s.mu.Lock()
+	s.open[in.ID] = s.newest
+	s.mu.Unlock()
 	receipt, err := s.j.Commit(ctx, journal.Write{Events: []journal.Event{{
 		Who: journal.Actor{Kind: "gateway", ID: in.Application}, Verb: journal.ExchangeOpened,
 		Ref: journal.Ref{Kind: "exchange", ID: in.ID}, At: in.At, Body: body}}})
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if err != nil {
+		// It may have become durable all the same (the answer of the database was lost, or ctx ended): the mark stays before
+		// it, and the next start closes it.
+		if s.doubt < 0 || s.open[in.ID] < s.doubt {
+			s.doubt = s.open[in.ID]
+		}
+		delete(s.open, in.ID)
 		return fmt.Errorf("exchange: begin: %w", err)
 	}
-	s.mu.Lock()
 	s.open[in.ID] = receipt.First
 	s.newest = max(s.newest, receipt.First)
-	s.mu.Unlock()
 	return nil
 }
 
@@ -120,6 +132,9 @@ func (s *Store) settle(id string) func(context.Context, *sql.Tx) error {
 		return nil
 	}
 	mark := s.newest
+	if s.doubt >= 0 {
+		mark = min(mark, s.doubt)
+	}
 	for other, seq := range s.open {
 		if other != id {
 			mark = min(mark, seq)

@@ -198,15 +198,19 @@ func TestBrokenExchangesAreClosedAtTheNextStart(t *testing.T) {
 		if err := s.Begin(ctx, left); err != nil {
 			t.Fatal(err)
 		}
-		for range 2100 { // past the settled mark, which must not pass the one left open
-			in := intent("u")
-			if err := s.Begin(ctx, in); err != nil {
-				t.Fatal(err)
-			}
-			if err := s.Finish(ctx, done(in), nil, nil); err != nil {
-				t.Fatal(err)
-			}
+		var wg sync.WaitGroup
+		for range 32 {
+			wg.Go(func() {
+				for range 66 { // together past the settled mark, which must not pass the one left open
+					in := intent("u")
+					if err := errors.Join(s.Begin(ctx, in), s.Finish(ctx, done(in), nil, nil)); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
 		}
+		wg.Wait()
 		v2, err := exchange.Open(ctx, db, j, nil)
 		if err != nil {
 			t.Fatal(err)

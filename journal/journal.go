@@ -13,9 +13,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -42,6 +44,9 @@ type Event struct {
 
 // MaxBody is the largest body of an event, in bytes: evidence is short, content belongs in the vault.
 const MaxBody = 8 << 10
+
+// maxName is the largest identifier in an event (its own, the actor's, the reference's), in bytes.
+const maxName = 1 << 10
 
 // Ref names a row of some register: kind is the glossary's word (exchange, user, key, service, staff, text, …).
 type Ref struct {
@@ -249,6 +254,16 @@ func (e *Event) check() error {
 	// exchanges' bodies are marshalled by package exchange a moment ago; checking them again would cost more than writing them
 	if e.Body[0] != '{' || !e.Verb.Traffic() && !json.Valid(e.Body) {
 		return fmt.Errorf("journal: %s: body is not a JSON object", e.Verb)
+	}
+	for _, f := range []struct{ name, value string }{
+		{"id", e.ID}, {"who.kind", e.Who.Kind}, {"who.id", e.Who.ID}, {"ref.kind", e.Ref.Kind}, {"ref.id", e.Ref.ID},
+	} {
+		switch {
+		case len(f.value) > maxName: // the entries of an export have a 16-bit length
+			return fmt.Errorf("journal: %s: %s of %d bytes, at most %d are allowed", e.Verb, f.name, len(f.value), maxName)
+		case !utf8.ValidString(f.value) || strings.ContainsRune(f.value, 0): // the columns would differ from the leaf
+			return fmt.Errorf("journal: %s: %s %q is not UTF-8 text without NUL", e.Verb, f.name, f.value)
+		}
 	}
 	return nil
 }

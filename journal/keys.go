@@ -1,7 +1,9 @@
 package journal
 
 import (
+	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,15 +38,14 @@ func LoadKeys(dir, origin string) (Keys, error) {
 	if k.Ticket, err = secret(filepath.Join(dir, "ticket.key")); err != nil {
 		return k, err
 	}
+	pub := filepath.Join(dir, "journal.pub")
+	_, missing := os.Stat(pub) // before the key is looked for: the public half is only ever written after it
 	private, err := loadOrCreate(filepath.Join(dir, "journal.key"), func() ([]byte, error) {
-		skey, vkey, err := note.GenerateKey(rand.Reader, origin)
-		if err != nil {
-			return nil, err
+		if missing == nil {
+			return nil, fmt.Errorf("%s is there but its journal.key is not; restore both from one backup", pub)
 		}
-		if err := os.WriteFile(filepath.Join(dir, "journal.pub"), []byte(vkey+"\n"), 0o644); err != nil {
-			return nil, err
-		}
-		return []byte(skey + "\n"), nil
+		skey, _, err := note.GenerateKey(rand.Reader, origin)
+		return []byte(skey + "\n"), err
 	})
 	if err != nil {
 		return k, err
@@ -52,7 +53,15 @@ func LoadKeys(dir, origin string) (Keys, error) {
 	if k.Signer, err = note.NewSigner(strings.TrimSpace(string(private))); err != nil {
 		return k, fmt.Errorf("journal: keys: journal.key: %w", err)
 	}
-	public, err := os.ReadFile(filepath.Join(dir, "journal.pub"))
+	public, err := os.ReadFile(pub)
+	if errors.Is(err, fs.ErrNotExist) {
+		if public, err = publicOf(string(private)); err == nil {
+			err = writeNew(pub, public, 0o644) // when another process was first, it wrote the same
+		}
+		if errors.Is(err, fs.ErrExist) {
+			err = nil
+		}
+	}
 	if err != nil {
 		return k, fmt.Errorf("journal: keys: %w", err)
 	}
@@ -85,15 +94,11 @@ func loadOrCreate(path string, create func() ([]byte, error)) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("journal: keys: %w", err)
 		}
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		err = writeNew(path, data, 0o600)
 		if errors.Is(err, fs.ErrExist) { // another process was first
 			return os.ReadFile(path)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("journal: keys: %w", err)
-		}
-		_, writeErr := f.Write(data)
-		if err := errors.Join(writeErr, f.Sync(), f.Close()); err != nil {
 			return nil, fmt.Errorf("journal: keys: %w", err)
 		}
 		return data, nil
@@ -109,4 +114,32 @@ func loadOrCreate(path string, create func() ([]byte, error)) ([]byte, error) {
 		return nil, fmt.Errorf("journal: keys: %w", err)
 	}
 	return data, nil
+}
+
+// writeNew makes a file that is whole and on disk when it appears; it is an fs.ErrExist if there is one already.
+func writeNew(path string, data []byte, mode fs.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	_, writeErr := f.Write(data)
+	if err := errors.Join(writeErr, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Link(f.Name(), path)
+}
+
+// publicOf derives the verifier's text from the signer's ("PRIVATE+KEY+name+hash+base64(1, seed)").
+func publicOf(private string) ([]byte, error) {
+	parts := strings.SplitN(strings.TrimSpace(private), "+", 5)
+	if len(parts) != 5 {
+		return nil, errors.New("journal.key is not a note signer's key")
+	}
+	key, err := base64.StdEncoding.DecodeString(parts[4])
+	if err != nil || len(key) != 1+ed25519.SeedSize {
+		return nil, errors.New("journal.key is not an Ed25519 key")
+	}
+	vkey, err := note.NewEd25519VerifierKey(parts[2], ed25519.NewKeyFromSeed(key[1:]).Public().(ed25519.PublicKey))
+	return []byte(vkey + "\n"), err
 }

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/hegui/hegui/internal/store"
 )
@@ -23,6 +24,10 @@ var ErrErased = errors.New("journal: the subject has been erased")
 
 // cachedKeys bounds the keys kept in memory; past it the cache starts anew.
 const cachedKeys = 100_000
+
+// sweepBack is how far behind the newest destruction seen another node's clock may be without its destructions being
+// missed. Dropping a key twice from the cache costs nothing.
+const sweepBack = time.Hour
 
 // Vault keeps one key per subject (a user of a service), wrapped by the installation's master key. Content is sealed
 // under it and committed to by an HMAC of it, so destroying it erases the content and unlinks the commitments at once.
@@ -112,6 +117,9 @@ func (v *Vault) Subject(ctx context.Context, subject string) (*SubjectKey, error
 }
 
 func (v *Vault) load(ctx context.Context, subject string) (*SubjectKey, error) {
+	v.mu.RLock()
+	generation := v.generation
+	v.mu.RUnlock()
 	row, err := store.Row[keyRow](ctx, v.db.R, `SELECT subject, wrapped, destroyed_at FROM subject_key WHERE subject = $1`, subject)
 	if err != nil {
 		return nil, err
@@ -122,6 +130,9 @@ func (v *Vault) load(ctx context.Context, subject string) (*SubjectKey, error) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.generation != generation { // swept since the row was read: this key may be one of those destroyed
+		return key, nil
+	}
 	if len(v.cache) >= cachedKeys {
 		v.cache = map[string]*SubjectKey{}
 	}
@@ -157,7 +168,7 @@ func (v *Vault) sweep(ctx context.Context) error {
 	if fresh {
 		return nil
 	}
-	rows, err := store.Rows[keyRow](ctx, v.db.R, `SELECT subject, wrapped, destroyed_at FROM subject_key WHERE destroyed_at > 0 AND destroyed_at >= $1`, swept)
+	rows, err := store.Rows[keyRow](ctx, v.db.R, `SELECT subject, wrapped, destroyed_at FROM subject_key WHERE destroyed_at > 0 AND destroyed_at >= $1`, swept-sweepBack.Milliseconds())
 	if err != nil {
 		return fmt.Errorf("journal: vault: %w", err)
 	}
@@ -172,14 +183,16 @@ func (v *Vault) sweep(ctx context.Context) error {
 }
 
 // Destroy erases a subject: its wrapped key is overwritten in the same transaction as the event and, on SQLite, the
-// write-ahead log truncated, so that the key is in no file of the database. Erasing twice changes nothing.
+// write-ahead log truncated, so that the key is in no file of the database. When a long reading of another process keeps the
+// log from being truncated, the key is destroyed and the error is one of store.IsBusy: erasing again, which adds no event,
+// finishes the work.
 func (v *Vault) Destroy(ctx context.Context, who Actor, subject, reason string) error {
 	if reason == "" {
 		return errors.New("journal: erase: a reason is required")
 	}
 	row, err := store.Row[keyRow](ctx, v.db.R, `SELECT subject, wrapped, destroyed_at FROM subject_key WHERE subject = $1`, subject)
 	if err == nil && row.Destroyed != 0 {
-		return nil
+		return v.truncate(ctx)
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("journal: erase: %w", err)
@@ -204,8 +217,12 @@ func (v *Vault) Destroy(ctx context.Context, who Actor, subject, reason string) 
 	v.mu.Lock()
 	delete(v.cache, subject)
 	v.mu.Unlock()
-	if err := v.db.Truncate(ctx); err != nil && !store.IsBusy(err) {
-		return fmt.Errorf("journal: erase: %w", err)
+	return v.truncate(ctx)
+}
+
+func (v *Vault) truncate(ctx context.Context) error {
+	if err := v.db.Truncate(ctx); err != nil {
+		return fmt.Errorf("journal: erase: the key is destroyed, but the write-ahead log still holds its old page; erase once more: %w", err)
 	}
 	return nil
 }

@@ -135,8 +135,16 @@ func (j *Journal) verifyLog(ctx context.Context, report *Report, head headRow, p
 	if err != nil {
 		return fmt.Errorf("journal: verify: %w", err)
 	}
+	// Others may write while we read: what the head has taken in since is no damage.
+	now, err := j.sizeOf(ctx, head.Log)
+	if err != nil {
+		return err
+	}
 	for _, seq := range extra {
-		report.add("journal_head", head.Log, fmt.Sprintf("the head says %d events, but there is an event %d", head.Size, seq))
+		if seq < now {
+			continue
+		}
+		report.add("journal_head", head.Log, fmt.Sprintf("the head says %d events, but there is an event %d", now, seq))
 	}
 	root, err := tlog.TreeHash(head.Size, tree)
 	if err != nil {
@@ -151,10 +159,16 @@ func (j *Journal) verifyCheckpoints(ctx context.Context, report *Report, head he
 	if err != nil {
 		return fmt.Errorf("journal: verify: %w", err)
 	}
+	now, err := j.sizeOf(ctx, head.Log)
+	if err != nil {
+		return err
+	}
 	for _, row := range rows {
 		name := fmt.Sprintf("%s@%d", head.Log, row.Size)
-		if row.Size > head.Size {
-			report.add("journal_checkpoint", name, fmt.Sprintf("it signs %d events, the tree holds %d: events were cut off", row.Size, head.Size))
+		if row.Size > now {
+			report.add("journal_checkpoint", name, fmt.Sprintf("it signs %d events, the tree holds %d: events were cut off", row.Size, now))
+		}
+		if row.Size > head.Size { // signed while we read, or just named
 			continue
 		}
 		root, err := tlog.TreeHash(row.Size, tree)
@@ -177,6 +191,14 @@ func (j *Journal) verifyCheckpoints(ctx context.Context, report *Report, head he
 	return nil
 }
 
+func (j *Journal) sizeOf(ctx context.Context, log string) (int64, error) {
+	size, err := store.Row[int64](ctx, j.db.R, `SELECT size FROM journal_head WHERE log = $1`, log)
+	if err != nil {
+		return 0, fmt.Errorf("journal: verify: %w", err)
+	}
+	return size, nil
+}
+
 // storedTree holds the stored hashes of one tree in memory (32 to 64 bytes an event) and tells damaged rows from sound
 // ones: a leaf hash is confirmed by the parent that was stored when its neighbour arrived.
 type storedTree struct {
@@ -189,8 +211,8 @@ type storedTree struct {
 func (t *storedTree) open(ctx context.Context, q store.Querier, report *Report, size int64) error {
 	t.named = map[int64]bool{}
 	want := tlog.StoredHashCount(size)
-	for at := int64(0); at < want; {
-		rows, err := store.Rows[hashRow](ctx, q, `SELECT first, hashes FROM journal_hash WHERE log = $1 AND first >= $2 ORDER BY first LIMIT 1000`, t.log, at)
+	for at, after := int64(0), int64(0); at < want; {
+		rows, err := store.Rows[hashRow](ctx, q, `SELECT first, hashes FROM journal_hash WHERE log = $1 AND first >= $2 ORDER BY first LIMIT 1000`, t.log, after)
 		if err != nil {
 			return fmt.Errorf("journal: verify: %w", err)
 		}
@@ -200,13 +222,30 @@ func (t *storedTree) open(ctx context.Context, q store.Querier, report *Report, 
 			break
 		}
 		for _, row := range rows {
+			if at >= want { // written since the head was read
+				break
+			}
+			if whole := len(row.Hashes) / tlog.HashSize * tlog.HashSize; whole == 0 || whole != len(row.Hashes) || row.First < at {
+				// passed over: what it should hold is then missing, and named
+				report.add("journal_hash", fmt.Sprintf("%s@%d", t.log, row.First), "the row is cut short, or overlaps the one before it")
+				after = max(after, row.First+1)
+				continue
+			}
 			if row.First != at {
-				report.add("journal_hash", fmt.Sprintf("%s@%d", t.log, at), fmt.Sprintf("hashes %d to %d are missing", at, row.First-1))
-				t.hashes = append(t.hashes, make([]byte, (row.First-at)*tlog.HashSize)...)
+				to := min(row.First, want)
+				report.add("journal_hash", fmt.Sprintf("%s@%d", t.log, at), fmt.Sprintf("hashes %d to %d are missing", at, to-1))
+				t.hashes = append(t.hashes, make([]byte, (to-at)*tlog.HashSize)...)
+				if at = to; at == want {
+					break
+				}
 			}
 			t.rows = append(t.rows, row.First)
 			t.hashes = append(t.hashes, row.Hashes...)
 			at = row.First + int64(len(row.Hashes)/tlog.HashSize)
+			after = max(after, at)
+			if at > want && row.First < want {
+				report.add("journal_hash", fmt.Sprintf("%s@%d", t.log, row.First), fmt.Sprintf("it holds more than the tree's %d hashes", want))
+			}
 		}
 	}
 	return nil

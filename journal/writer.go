@@ -20,6 +20,7 @@ type writer struct {
 	j     *Journal
 	queue chan *pending
 	quit  chan struct{}
+	ended chan struct{} // closed when run has returned: what is queued then is never written
 
 	size int64
 	edge edge
@@ -45,6 +46,7 @@ func newWriter(j *Journal, size int64, e edge) *writer {
 		j: j, size: size, edge: e,
 		queue:      make(chan *pending, 4*j.o.MaxBatch),
 		quit:       make(chan struct{}),
+		ended:      make(chan struct{}),
 		events:     &Table{Name: "journal_event", Columns: []string{"log", "seq", "id", "at", "verb", "ref_kind", "ref_id", "traffic", "leaf"}},
 		statements: map[string]*sql.Stmt{},
 		texts:      map[insertKey]string{},
@@ -70,6 +72,13 @@ func (w *writer) commit(ctx context.Context, write Write) (Receipt, error) {
 		return o.Receipt, o.err
 	case <-ctx.Done():
 		return Receipt{}, ctx.Err()
+	case <-w.ended: // queued beside Close: written with the rest, or never seen
+		select {
+		case o := <-p.result:
+			return o.Receipt, o.err
+		default:
+			return Receipt{}, ErrClosed
+		}
 	}
 }
 
@@ -77,6 +86,7 @@ func (w *writer) close() { close(w.quit) }
 
 // run takes whatever waits, up to MaxBatch, as one transaction: a lone caller waits for nobody and a crowd shares one fsync.
 func (w *writer) run() {
+	defer close(w.ended)
 	var group []*pending
 	crowd := 0
 	for {
@@ -199,7 +209,9 @@ func (w *writer) try(group []*pending) error {
 	}
 	w.size, w.edge = start+events, after
 	if moves > 0 {
-		w.j.generation.Add(uint64(moves))
+		// Read, not added: a poll may have counted this commit already, and a generation ahead of the database would hide
+		// the next change of another process. Should the reading fail, the next poll does it.
+		_ = w.j.poll(ctx)
 	}
 	for i, p := range group {
 		p.result <- outcome{Receipt: receipts[i]}

@@ -30,7 +30,7 @@ func (db *DB) Migrate(ctx context.Context, pkg string, files fs.FS) error {
 	}
 	dialect, options := database.DialectSQLite3, []goose.ProviderOption{goose.WithVerbose(false)}
 	if db.Engine == Postgres {
-		locker, err := lock.NewPostgresSessionLocker()
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // asks every second, for 5 minutes
 		if err != nil {
 			return fmt.Errorf("store: migrations of %s: %w", pkg, err)
 		}

@@ -47,7 +47,7 @@ type DB struct {
 
 // Open opens the database named by dsn: "sqlite:/path/file.db" or "postgres://user@host:port/name?…".
 // SQLite is opened in WAL mode with synchronous=FULL, foreign keys, secure_delete and a busy timeout on every connection.
-// The PostgreSQL database must compare text by bytes (C or C.UTF-8 collation); Open refuses another.
+// The PostgreSQL database must keep text as UTF-8 and compare it by bytes (C or C.UTF-8 collation); Open refuses another.
 func Open(ctx context.Context, dsn string) (*DB, error) {
 	switch {
 	case strings.HasPrefix(dsn, "sqlite:"):
@@ -110,17 +110,25 @@ func openPostgres(ctx context.Context, dsn string) (*DB, error) {
 	db.SetMaxOpenConns(n)
 	db.SetMaxIdleConns(n)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	var collation string
-	err = db.QueryRowContext(ctx, `SELECT datcollate FROM pg_database WHERE datname = current_database()`).Scan(&collation)
+	// datlocprovider exists from PostgreSQL 15 on: c the system's locales, i ICU, b PostgreSQL's own, which sort by bytes.
+	var encoding, provider, collation string
+	err = db.QueryRowContext(ctx, `SELECT pg_encoding_to_char(encoding), COALESCE(to_jsonb(d) ->> 'datlocprovider', 'c'), datcollate
+		FROM pg_database d WHERE datname = current_database()`).Scan(&encoding, &provider, &collation)
 	if err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("store: open postgres: %w", err)
 	}
+	bytewise := provider == "b"
 	switch strings.ToUpper(strings.ReplaceAll(collation, "-", "")) {
 	case "C", "POSIX", "C.UTF8":
-	default:
+		bytewise = bytewise || provider == "c"
+	}
+	if !bytewise || encoding != "UTF8" {
 		_ = db.Close()
-		return nil, fmt.Errorf("store: this PostgreSQL database compares text by %q; hegui needs byte order: create it with LC_COLLATE 'C.UTF-8' (CREATE DATABASE … TEMPLATE template0 LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8')", collation)
+		if provider == "i" {
+			collation = "ICU"
+		}
+		return nil, fmt.Errorf("store: this PostgreSQL database keeps text as %s and compares it by %q; hegui needs UTF-8 and byte order: create it with CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'", encoding, collation)
 	}
 	return &DB{Engine: Postgres, W: db, R: db}, nil
 }
