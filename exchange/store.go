@@ -188,10 +188,14 @@ func seal(key *journal.SubjectKey, id string, c Content) ([]byte, error) {
 	if len(c.Request) == 0 {
 		c.Request = json.RawMessage("null")
 	}
-	plain, err := json.Marshal(c)
+	texts, err := json.Marshal([2]string{c.Visible, c.Withheld})
 	if err != nil {
 		return nil, fmt.Errorf("exchange: content: %w", err)
 	}
+	// Content as JSON, put together by hand: encoding/json would read the whole request once more to compact it.
+	plain := make([]byte, 0, len(c.Request)+len(texts)+64)
+	plain = append(append(append(plain, `{"request":`...), c.Request...), `,"texts":`...)
+	plain = append(append(plain, texts...), '}')
 	return key.Seal(make([]byte, 0, len(plain)+28), plain, aad(id)), nil
 }
 

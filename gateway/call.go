@@ -64,6 +64,8 @@ type call struct {
 	cuts     string // worst verdict of the output
 	risk     string // category of the first violation in the output
 	labels   string // text, ui or none, as written
+	implicit string // see Gateway.implicit
+	input    string // commitment to the request
 }
 
 // maxKept bounds what is kept of an answer, in bytes; commitments cover what is kept.
@@ -111,6 +113,10 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, op operation) {
 	defer g.running.Done()
 	c := &call{w: w, r: r, op: op, started: g.o.Now(), id: store.NewID(), pool: g.o.Pool,
 		checked: exchange.Checked{In: -1, Out: -1, Privacy: -1}, labels: "none", lexicon: g.o.Lexicon()}
+	c.request.doc.nodes = make([]node, 0, 48)
+	if n := r.ContentLength; n > 0 && n < 1<<20 {
+		c.body.Grow(int(n) + bytes.MinRead)
+	}
 	c.content = c.id // one number finds the exchange and everything generated in it
 	c.policy = c.lexicon.Hash()
 	if g.draining.Load() {
@@ -181,9 +187,10 @@ func (g *Gateway) intent(c *call) exchange.Intent {
 	if a, ok := c.r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		in.Destination = a.String()
 	}
-	if c.vaultKey != nil && c.body.Len() > 0 {
-		in.Input = c.vaultKey.Commitment("input", c.sent())
+	if c.input == "" && c.vaultKey != nil && c.body.Len() > 0 {
+		c.input = c.vaultKey.Commitment("input", c.sent())
 	}
+	in.Input = c.input
 	return in
 }
 
@@ -307,9 +314,12 @@ func (g *Gateway) conclude(c *call, outcome exchange.Outcome, code, reason strin
 	return err
 }
 
-// implicit is the machine part of the label.
-func (g *Gateway) implicit(c *call) label.Implicit {
-	return label.Produced(g.o.Services.Provider().Code, c.content)
+// implicit is the machine part of the label, as JSON.
+func (g *Gateway) implicit(c *call) string {
+	if c.implicit == "" {
+		c.implicit = label.Produced(g.o.Services.Provider().Code, c.content).JSON()
+	}
+	return c.implicit
 }
 
 func jsonObject(v any) json.RawMessage {

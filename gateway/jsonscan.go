@@ -171,10 +171,24 @@ func (d *doc) elements(i, depth int) (int, error) {
 	}
 }
 
+// plainByte marks what a string may hold without a closer look.
+var plainByte = func() (t [256]bool) {
+	for c := 0x20; c < utf8.RuneSelf; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
+
 // scanString returns the index after the closing quote. Invalid UTF-8 is an error: what one parser repairs another drops.
 func scanString(b []byte, i int) (int, bool, error) {
 	escaped := false
 	for i++; i < len(b); {
+		for i < len(b) && plainByte[b[i]] {
+			i++
+		}
+		if i == len(b) {
+			break
+		}
 		switch c := b[i]; {
 		case c == '"':
 			return i + 1, escaped, nil

@@ -311,13 +311,15 @@ func plainAnswerField(name string) bool {
 }
 
 // texts calls f for every string below at that may carry generated text, with its path and the JSON that would wrap a
-// further piece of it in a delta. Logprobs repeat the text token by token and are handled with it.
+// further piece of it in a delta. Logprobs repeat the text token by token and are handled with it. With prefix unwrapped
+// no such JSON is made.
 func (d *doc) texts(at int, path, prefix, suffix string, f func(i int, path, prefix, suffix string) bool) bool {
+	wrap := prefix != unwrapped
 	inArray := d.nodes[at].kind == isArray
 	position := 0
 	goOn := true
 	indexed := ""
-	if !inArray {
+	if !inArray && wrap {
 		if i := d.member(at, "index"); i >= 0 && d.nodes[i].kind == isNumber {
 			indexed = `"index":` + string(d.raw(i)) + ","
 		}
@@ -332,11 +334,15 @@ func (d *doc) texts(at int, path, prefix, suffix string, f func(i int, path, pre
 					number = string(d.raw(k))
 				}
 			}
+			before, after := unwrapped, ""
+			if wrap {
+				before, after = prefix+"[", "]"+suffix
+			}
 			switch n.kind {
 			case isString:
-				goOn = f(i, path+"["+number+"]", prefix+"[", "]"+suffix)
+				goOn = f(i, path+"["+number+"]", before, after)
 			case isObject, isArray:
-				goOn = d.texts(i, path+"["+number+"]", prefix+"[", "]"+suffix, f)
+				goOn = d.texts(i, path+"["+number+"]", before, after, f)
 			}
 			return goOn
 		}
@@ -344,27 +350,30 @@ func (d *doc) texts(at int, path, prefix, suffix string, f func(i int, path, pre
 			return true
 		}
 		name := string(d.key(i))
-		if name == "logprobs" {
+		if name == "logprobs" || n.kind == isString && plainAnswerField(name) && n.end-n.start <= maxLabelledValue+2 {
 			return true
 		}
 		inner := name
 		if path != "" {
 			inner = path + "." + name
 		}
-		before := prefix + "{" + indexed + string(appendJSON(nil, []byte(name))) + ":"
+		before, after := unwrapped, ""
+		if wrap {
+			before, after = prefix+"{"+indexed+string(appendJSON(nil, []byte(name)))+":", "}"+suffix
+		}
 		switch n.kind {
 		case isString:
-			if plainAnswerField(name) && n.end-n.start <= maxLabelledValue+2 {
-				return true
-			}
-			goOn = f(i, inner, before, "}"+suffix)
+			goOn = f(i, inner, before, after)
 		case isObject, isArray:
-			goOn = d.texts(i, inner, before, "}"+suffix, f)
+			goOn = d.texts(i, inner, before, after, f)
 		}
 		return goOn
 	})
 	return goOn
 }
+
+// unwrapped as a prefix says that nobody needs the JSON around a text.
+const unwrapped = "\x00"
 
 // member finds a member by its plain name, -1 when it is not there.
 func (d *doc) member(at int, name string) int {

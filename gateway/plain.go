@@ -24,7 +24,7 @@ func (g *Gateway) deliverPlain(ctx context.Context, c *call, response *upstream.
 		return
 	}
 	c.first = g.o.Now()
-	var d doc
+	d := doc{nodes: make([]node, 0, 64)}
 	if err := d.scan(raw); err != nil || d.nodes[0].kind != isObject {
 		g.broken(ctx, c, errors.New("upstream answered 200 with something that is not a JSON object"))
 		return
@@ -122,7 +122,7 @@ func (g *Gateway) rewrite(c *call, d *doc) ([]byte, error) {
 				}
 				return true
 			}
-			return d.texts(i, name, "", "", check)
+			return d.texts(i, name, unwrapped, "", check)
 		})
 		o.settle()
 		sortEdits(edits)
@@ -182,7 +182,7 @@ func (o *output) whole(d *doc, at, position int) []edit {
 		}
 		return stop == nil
 	}
-	d.texts(at, "", "", "", screen)
+	d.texts(at, "", unwrapped, "", screen)
 	if stopped != nil {
 		o.violated(stopped)
 		ch.channels = nil

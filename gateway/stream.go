@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -154,7 +153,7 @@ func (s *streamer) chunk(e sseEvent) {
 		if n.kind == isString {
 			return check(i, name, "", "")
 		}
-		return d.texts(i, name, "", "", check)
+		return d.texts(i, name, unwrapped, "", check)
 	})
 	if elements > 0 && kept == 0 && at[1] < 0 {
 		return // it speaks only of choices that were cut off
@@ -229,7 +228,7 @@ func (s *streamer) element(d *doc, at, position int) (edits []edit, keep bool) {
 			if n.kind == isString {
 				return el(i, name, "", "")
 			}
-			return d.texts(i, name, "", "", el)
+			return d.texts(i, name, unwrapped, "", el)
 		})
 	}
 	if finish && stop == nil {
@@ -524,34 +523,37 @@ func sortEdits(edits []edit) {
 // note is the top-level hegui object of an answer or a first chunk, with the comma before it.
 func (g *Gateway) note(c *call, o *output, comma, final bool) []byte {
 	place := string(c.service.Label)
-	ui := []string{}
+	ui := ""
 	switch {
 	case c.op.name == "embedding" || c.service.Modes.Label.Act == "observe":
 		place = "none"
 	case final && o.labels() == "ui" || c.request.json || place == "ui":
 		place = "ui"
-		ui = append(ui, "ai_notice") // show a continuous notice near the content (GB 45438-2025 5.6)
+		ui = `"ai_notice"` // show a continuous notice near the content (GB 45438-2025 5.6)
 	}
 	verdict := string(exchange.Allow)
 	switch {
 	case final && c.cuts != "":
 		verdict = c.cuts
-		if final && c.cuts != "" && allRefused(o) {
-			place, ui = "none", []string{}
+		if allRefused(o) {
+			place, ui = "none", ""
 		}
 	case c.masked:
 		verdict = string(exchange.Mask)
 	}
-	labelPart := map[string]any{"explicit": place}
-	if place != "none" {
-		labelPart["implicit"] = json.RawMessage(g.implicit(c).JSON())
-	}
-	out := []byte{}
+	b := make([]byte, 0, 640)
 	if comma {
-		out = append(out, ',')
+		b = append(b, ',')
 	}
-	out = append(out, `"hegui":`...)
-	return append(out, jsonObject(map[string]any{"exchange": c.id, "content_id": c.content, "verdict": verdict, "label": labelPart, "ui": ui})...)
+	b = append(append(b, `"hegui":{"exchange":"`...), c.id...)
+	b = append(append(b, `","content_id":"`...), c.content...)
+	b = append(append(b, `","verdict":"`...), verdict...)
+	b = append(append(b, `","label":{"explicit":"`...), place...)
+	b = append(b, '"')
+	if place != "none" {
+		b = append(append(b, `,"implicit":`...), g.implicit(c)...)
+	}
+	return append(append(append(b, `},"ui":[`...), ui...), `]}`...)
 }
 
 // allRefused tells whether nothing generated is left in any choice.
@@ -570,6 +572,6 @@ func (g *Gateway) headers(c *call) {
 	h.Set("X-Hegui-Exchange", c.id)
 	h.Set("X-Hegui-Content-ID", c.content)
 	if c.op.name != "embedding" && c.service.Modes.Label.Act != "observe" {
-		h.Set("X-AIGC", g.implicit(c).JSON())
+		h.Set("X-AIGC", g.implicit(c))
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +27,7 @@ type writer struct {
 
 	events     *Table
 	statements map[string]*sql.Stmt
+	texts      map[insertKey]string
 	hashes     []byte // scratch
 }
 
@@ -49,6 +49,7 @@ func newWriter(j *Journal, size int64, e edge) *writer {
 		ended:      make(chan struct{}),
 		events:     &Table{Name: "journal_event", Columns: []string{"log", "seq", "id", "at", "verb", "ref_kind", "ref_id", "traffic", "leaf"}},
 		statements: map[string]*sql.Stmt{},
+		texts:      map[insertKey]string{},
 	}
 }
 
@@ -83,11 +84,11 @@ func (w *writer) commit(ctx context.Context, write Write) (Receipt, error) {
 
 func (w *writer) close() { close(w.quit) }
 
-// run takes whatever waits, up to MaxBatch, as one transaction: no timer, so a lone caller waits for nobody and a crowd
-// shares one fsync.
+// run takes whatever waits, up to MaxBatch, as one transaction: a lone caller waits for nobody and a crowd shares one fsync.
 func (w *writer) run() {
 	defer close(w.ended)
 	var group []*pending
+	crowd := 0
 	for {
 		group = group[:0]
 		select {
@@ -103,18 +104,45 @@ func (w *writer) run() {
 				}
 			}
 		}
-	fill:
-		for len(group) < w.j.o.MaxBatch {
-			select {
-			case p := <-w.queue:
-				group = append(group, p)
-			default:
-				break fill
-			}
-		}
+		group = w.gather(group, crowd)
+		crowd = len(group)
 		w.transact(group)
 	}
 }
+
+// gather adds what waits. When the last group was a crowd, its callers have just been answered and most are about to ask
+// again: a moment's patience lets them share one fsync instead of two. A lone caller never waits.
+func (w *writer) gather(group []*pending, crowd int) []*pending {
+	var patience <-chan time.Time
+	for len(group) < w.j.o.MaxBatch {
+		select {
+		case p := <-w.queue:
+			group = append(group, p)
+			continue
+		default:
+		}
+		if crowd < crowded || len(group) >= crowd+crowd/2 {
+			break
+		}
+		if patience == nil {
+			timer := time.NewTimer(gatherFor)
+			defer timer.Stop()
+			patience = timer.C
+		}
+		select {
+		case p := <-w.queue:
+			group = append(group, p)
+		case <-patience:
+			return group
+		}
+	}
+	return group
+}
+
+const (
+	crowded   = 6                      // writes in a group from which on waiting pays
+	gatherFor = 250 * time.Microsecond // ours; measured with bench/gateway: fewer fsyncs, no later median
+)
 
 // transact commits a group; when that fails each Write is tried alone, so that only the bad one fails.
 func (w *writer) transact(group []*pending) {
@@ -265,7 +293,7 @@ func (w *writer) insert(ctx context.Context, tx *sql.Tx, t *Table, rows [][]any)
 			for _, row := range rows[:size] {
 				args = append(args, row...)
 			}
-			if err := w.exec(ctx, tx, insertText(t, size), args...); err != nil {
+			if err := w.exec(ctx, tx, w.insertText(t, size), args...); err != nil {
 				return fmt.Errorf("journal: insert into %s: %w", t.Name, err)
 			}
 			rows = rows[size:]
@@ -275,21 +303,22 @@ func (w *writer) insert(ctx context.Context, tx *sql.Tx, t *Table, rows [][]any)
 }
 
 // insertText is the statement that inserts so many rows into t.
-func insertText(t *Table, rows int) string {
-	t.once.Do(func() {
-		for i, size := range statementSizes {
-			t.texts[i] = buildInsert(t, size)
-		}
-	})
-	for i, size := range statementSizes {
-		if size == rows {
-			return t.texts[i]
-		}
+func (w *writer) insertText(t *Table, rows int) string {
+	key := insertKey{t, rows}
+	text, ok := w.texts[key]
+	if !ok {
+		text = buildInsert(w.j.db, t, rows)
+		w.texts[key] = text
 	}
-	return buildInsert(t, rows)
+	return text
 }
 
-func buildInsert(t *Table, rows int) string {
+type insertKey struct {
+	table *Table
+	rows  int
+}
+
+func buildInsert(db *store.DB, t *Table, rows int) string {
 	var b strings.Builder
 	b.WriteString("INSERT INTO " + t.Name + " (" + strings.Join(t.Columns, ", ") + ") VALUES ")
 	n := 0
@@ -300,7 +329,7 @@ func buildInsert(t *Table, rows int) string {
 		}
 		for range t.Columns {
 			n++
-			b.WriteString(separator + "$" + strconv.Itoa(n))
+			b.WriteString(separator + db.Mark(n))
 			separator = ", "
 		}
 		b.WriteByte(')')
@@ -326,7 +355,7 @@ func (w *writer) prepare(ctx context.Context, group []*pending, events int) erro
 				continue
 			}
 			n %= size
-			if err := w.ready(ctx, insertText(t, size)); err != nil {
+			if err := w.ready(ctx, w.insertText(t, size)); err != nil {
 				return err
 			}
 		}

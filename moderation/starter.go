@@ -154,8 +154,9 @@ ransomware kit`},
 虐杀视频出售
 雇凶杀人
 代人报仇打断腿
-child porn
+child porn for sale
 child pornography for sale
+selling child porn
 cp links for sale
 preteen nudes
 underage nudes
@@ -178,6 +179,7 @@ snuff video for sale`},
 砍人
 自制炸弹
 制作炸弹
+child porn
 snuff film
 porn site
 escort service

@@ -163,6 +163,8 @@ heroin addiction treatment
 fentanyl test strips in public health
 cocaine in the history of cola
 suicide prevention hotline
+laws against child porn
+儿童色情犯罪如何量刑
 how to support someone after self-harm
 race conditions in go
 racing bikes
@@ -211,7 +213,7 @@ func TestStarterLexiconBlocksWhatItNames(t *testing.T) {
 	if l.Len() < 200 {
 		t.Errorf("%d entries", l.Len())
 	}
-	for _, text := range []string{"本店冰毒出售，货到付款", "ＣＨＩＬＤ ＰＯＲＮ here", "Meth for SALE!", "招聘：跑分平\u200b台招募"} {
+	for _, text := range []string{"本店冰毒出售，货到付款", "selling ＣＨＩＬＤ ＰＯＲＮ here", "Meth for SALE!", "招聘：跑分平\u200b台招募"} {
 		blocked := false
 		for _, f := range l.Scan([]byte(text)) {
 			blocked = blocked || f.Tier == Block

@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -75,6 +76,13 @@ func env(name, otherwise string) string {
 }
 
 func run(o options) error {
+	for _, addr := range []string{"127.0.0.1:9100", "127.0.0.1:9202", "127.0.0.1:9203", listen, pprofAt} {
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			return fmt.Errorf("another program listens on %s (another measurement?): stop it first: %w", addr, err)
+		}
+		_ = l.Close()
+	}
 	tmp, err := os.MkdirTemp("", "hegui-bench-")
 	if err != nil {
 		return err

@@ -35,7 +35,13 @@ finish() {
 	rm -rf "$run"
 }
 trap finish EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM HUP PIPE
+for port in 9300 9350; do
+	if curl -s -o /dev/null --max-time 2 "http://127.0.0.1:$port/"; then
+		echo "bench/smollm: something already answers on 127.0.0.1:$port: stop it" >&2
+		exit 1
+	fi
+done
 
 # until_up COMMAND... : wait at most 60 s
 until_up() {

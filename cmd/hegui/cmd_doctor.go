@@ -163,7 +163,7 @@ func (c doctorCmd) evidence(ctx context.Context, cfg configFile, ok okFunc, fail
 		ok("database", "answers; no installation yet")
 		return
 	}
-	in, err := openInstallation(ctx, cfg)
+	in, err := openInstallation(ctx, cfg, false)
 	if err != nil {
 		fail("journal", err, "hegui journal verify; restore a backup if it names damage")
 		return

@@ -43,7 +43,7 @@ func (journalVerifyCmd) Help() string {
 }
 
 func (c journalVerifyCmd) Run(ctx context.Context, o out) error {
-	in, err := c.openExisting(ctx)
+	in, err := c.openDamaged(ctx)
 	if err != nil {
 		return err
 	}

@@ -142,7 +142,7 @@ func refuse(t *testing.T, c configFile) error {
 		return err
 	}
 	c.Data = t.TempDir()
-	in, err := openInstallation(t.Context(), c)
+	in, err := openInstallation(t.Context(), c, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,12 @@ type installation struct {
 }
 
 // openExisting opens an installation that some server has made before.
-func (w where) openExisting(ctx context.Context) (*installation, error) {
+func (w where) openExisting(ctx context.Context) (*installation, error) { return w.open(ctx, false) }
+
+// openDamaged opens one for reading only, whatever state its journal is in.
+func (w where) openDamaged(ctx context.Context) (*installation, error) { return w.open(ctx, true) }
+
+func (w where) open(ctx context.Context, readOnly bool) (*installation, error) {
 	c, err := w.load()
 	if err != nil {
 		return nil, err
@@ -79,7 +84,7 @@ func (w where) openExisting(ctx context.Context) (*installation, error) {
 	if _, err := os.Stat(keysDir(c.Data)); errors.Is(err, fs.ErrNotExist) {
 		return nil, usageError{fmt.Sprintf("there is no installation in %s; name its directory with --data, or start one with: hegui serve --demo --data %s", c.Data, c.Data)}
 	}
-	return openInstallation(ctx, c)
+	return openInstallation(ctx, c, readOnly)
 }
 
 // configPathFile is where serve notes which configuration a data directory was served with, so that commands which are
@@ -88,8 +93,8 @@ func configPathFile(data string) string { return filepath.Join(data, "config.pat
 
 func keysDir(data string) string { return filepath.Join(data, "keys") }
 
-// openInstallation opens or creates the installation in c.Data.
-func openInstallation(ctx context.Context, c configFile) (in *installation, err error) {
+// openInstallation opens or creates the installation in c.Data. For reading only, a journal that is not whole opens too.
+func openInstallation(ctx context.Context, c configFile, readOnly bool) (in *installation, err error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w; choose another with --data", err)
 	}
@@ -114,7 +119,7 @@ func openInstallation(ctx context.Context, c configFile) (in *installation, err 
 	if in.db, err = store.Open(ctx, dsn); err != nil {
 		return in, err
 	}
-	if in.journal, err = journal.Open(ctx, in.db, journal.Options{Origin: origin, Signer: in.keys.Signer, Verifier: in.keys.Verifier}); err != nil {
+	if in.journal, err = journal.Open(ctx, in.db, journal.Options{Origin: origin, Signer: in.keys.Signer, Verifier: in.keys.Verifier, ReadOnly: readOnly}); err != nil {
 		return in, err
 	}
 	if in.vault, err = journal.OpenVault(ctx, in.db, in.journal, in.keys.Master); err != nil {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -53,8 +54,15 @@ SIGINT and SIGTERM let running answers finish (timeouts.drain, 30 s); a second s
 SIGHUP reads the word lists again. /healthz and /readyz are on every listener, /metrics on the console's.`
 }
 
+// gcPercent lets the heap grow to five times what is alive before it is collected. Measured with bench/gateway: a sixth
+// less CPU per request, within 80 MB.
+const gcPercent = 400
+
 func (s serveCmd) Run(ctx context.Context, o out) error {
 	begun := time.Now()
+	if os.Getenv("GOGC") == "" { // a small live heap is collected too often at Go's default of 100
+		debug.SetGCPercent(gcPercent)
+	}
 	c, err := s.configuration()
 	if err != nil {
 		return err
@@ -147,7 +155,7 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	}
 
 	// Evidence and registers.
-	if sv.in, err = openInstallation(ctx, c); err != nil {
+	if sv.in, err = openInstallation(ctx, c, false); err != nil {
 		return sv, err
 	}
 	in := sv.in

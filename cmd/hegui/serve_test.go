@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/internal/testkit"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/obligation"
@@ -469,5 +470,45 @@ func BenchmarkColdStart(b *testing.B) {
 		_ = p.cmd.Process.Kill()
 		_ = p.cmd.Wait()
 		b.StartTimer()
+	}
+}
+
+// Whatever is damaged, verify says so and names it, also when the journal would not open for writing any more.
+func TestVerifyNamesAnyDamage(t *testing.T) {
+	for name, damage := range map[string]string{
+		"event":  `UPDATE journal_event SET leaf = CAST('{}' AS BLOB) WHERE seq = 3`,
+		"hashes": `DELETE FROM journal_hash`,
+		"verb":   `UPDATE journal_event SET verb = 'user.lifted' WHERE seq = 2`,
+		"row":    `UPDATE exchange SET verdict = 'refuse' WHERE verdict = 'allow'`,
+		"key":    `UPDATE subject_key SET wrapped = CAST('x' AS BLOB) WHERE subject = (SELECT subject FROM subject_key ORDER BY rowid DESC LIMIT 1)`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			p := startProcess(t, dir)
+			if resp := p.demo.ask(t, p.demo.User, "hello", false); resp.StatusCode != 200 {
+				t.Fatal(resp.Status)
+			}
+			if err := p.signal(t, syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			var stdout, stderr strings.Builder
+			if code := run(t.Context(), []string{"journal", "verify", "--data", dir}, &stdout, &stderr); code != exitOK {
+				t.Fatalf("before: exit %d\n%s%s", code, &stdout, &stderr)
+			}
+			db, err := store.Open(t.Context(), "sqlite:"+dir+"/hegui.db")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.W.ExecContext(t.Context(), damage); err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			stdout.Reset()
+			if code := run(t.Context(), []string{"journal", "verify", "--data", dir}, &stdout, &stderr); code != exitFinding || !strings.Contains(stdout.String(), "DAMAGED") {
+				t.Errorf("exit %d\n%s%s", code, &stdout, &stderr)
+			}
+		})
 	}
 }
