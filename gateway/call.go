@@ -61,6 +61,7 @@ type call struct {
 
 	visible  []byte // what the user saw, choices and channels one after the other
 	withheld []byte
+	notice   string // the refusal that was shown instead of the rest
 	cuts     string // worst verdict of the output
 	risk     string // category of the first violation in the output
 	labels   string // text, ui or none, as written
@@ -103,6 +104,19 @@ func (c *call) refusalText() string {
 	return c.service.RefusalEN
 }
 
+// cutReason says why an answer was cut off.
+func (c *call) cutReason() string {
+	if c.risk == "" {
+		return "the answer was cut off: a guard could not do its work"
+	}
+	return "the answer was cut off: it falls under risk " + c.risk
+}
+
+// appeal is where a refusal can be disputed.
+func (g *Gateway) appeal(c *call) string {
+	return g.o.PortalURL() + "/services/" + c.service.ID + "#appeal"
+}
+
 func (c *call) errorWanted() bool {
 	return c.service.Refusal == "error" || c.r.Header.Get("X-Hegui-Refusal") == "error" || c.op.name == "embedding"
 }
@@ -122,6 +136,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, op operation) {
 	if g.draining.Load() {
 		in := problem(http.StatusServiceUnavailable, "draining", "", "this hegui is shutting down; send the request again, another node will take it")
 		in.Retry = time.Second
+		hangUp(w, r)
 		writeError(w, in, "")
 		return
 	}
@@ -161,6 +176,9 @@ func (g *Gateway) reject(c *call, in *Interruption) {
 	if in.Status == http.StatusOK {
 		g.refuse(c, in)
 		return
+	}
+	if c.stopped == "authenticate" {
+		hangUp(c.w, c.r)
 	}
 	writeError(c.w, in, c.id)
 }
@@ -207,7 +225,7 @@ func (c *call) kept() *exchange.Content {
 	if !c.service.KeepContent || c.vaultKey == nil || c.probe {
 		return nil
 	}
-	content := &exchange.Content{Visible: string(c.visible), Withheld: string(c.withheld)}
+	content := &exchange.Content{Visible: string(c.visible) + c.notice, Withheld: string(c.withheld)}
 	if c.request.raw != nil {
 		content.Request = json.RawMessage(c.sent())
 		if len(c.request.doc.nodes) == 0 || c.request.doc.nodes[0].end == 0 { // never parsed: keep it as a string

@@ -85,12 +85,14 @@ func (g *Gateway) Handler() http.Handler {
 		mux.HandleFunc("POST /v1"+op.path, func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, op) })
 		mux.HandleFunc("/v1"+op.path, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Allow", "POST")
+			hangUp(w, r)
 			writeError(w, problem(http.StatusMethodNotAllowed, "method_not_allowed", "", "use POST for "+r.URL.Path), "")
 		})
 	}
 	mux.HandleFunc("GET /v1/models", g.models)
 	mux.HandleFunc("GET /v1/models/{model...}", g.models)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		hangUp(w, r)
 		writeError(w, problem(http.StatusNotFound, "unknown_path", "", "there is no "+clip(r.Method+" "+r.URL.Path, 120)+" here; hegui serves /v1/chat/completions, /v1/completions, /v1/embeddings and /v1/models"), "")
 	})
 	return mux

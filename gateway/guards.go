@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,8 +95,8 @@ func authenticate(ctx context.Context, g *Gateway, c *call) *Interruption {
 		c.key, c.service = service.Key{ID: "probe", Service: p.service.ID, Application: exchange.ProbeApplication}, p.service
 		return nil
 	}
-	secret, ok := strings.CutPrefix(c.r.Header.Get("Authorization"), "Bearer ")
-	if !ok || secret == "" {
+	scheme, secret, ok := strings.Cut(c.r.Header.Get("Authorization"), " ")
+	if !ok || secret == "" || !strings.EqualFold(scheme, "Bearer") {
 		return problem(http.StatusUnauthorized, "invalid_key", "", "no key was sent; send Authorization: Bearer hg-…")
 	}
 	key, err := g.o.Services.Authenticate(ctx, strings.TrimSpace(secret), c.started)
@@ -179,7 +181,7 @@ func standing(_ context.Context, g *Gateway, c *call) *Interruption {
 		return nil
 	}
 	in := problem(http.StatusForbidden, "user_suspended", "", "")
-	in.Link = g.o.PortalURL() + "/services/" + c.service.ID + "#appeal"
+	in.Link = g.appeal(c)
 	in.More = map[string]any{"decision": c.user.Decision, "appeal": in.Link}
 	until := "until it is lifted"
 	if !c.user.SuspendedUntil.IsZero() {
@@ -217,6 +219,11 @@ func route(_ context.Context, g *Gateway, c *call) *Interruption {
 
 // privacyIn masks what the model does not need to know. The edits are what is sent, screened and kept.
 func privacyIn(_ context.Context, g *Gateway, c *call) *Interruption {
+	for _, who := range c.request.who { // the model's provider learns the pseudonym, never the application's name for the user
+		n := c.request.doc.nodes[who]
+		c.edits = append(c.edits, edit{int(n.start), int(n.end), appendJSON(nil, []byte(c.user.Subject))})
+	}
+	defer func() { sortEdits(c.edits) }()
 	mode := c.service.Privacy.In
 	if mode == "off" {
 		return nil
@@ -224,12 +231,16 @@ func privacyIn(_ context.Context, g *Gateway, c *call) *Interruption {
 	mask := mode == "mask" && c.service.Modes.Privacy.Act != "observe"
 	looked := 0
 	for _, t := range c.request.texts {
-		if t.key {
+		if t.key || slices.Contains(c.request.who, t.node) {
 			continue
 		}
 		text := c.request.doc.text(t.node)
 		looked += len(text)
-		masked, spans := privacy.Mask(c.scratch[:0], text)
+		fill := byte('*')
+		if looksJSON(text) || strings.HasSuffix(t.channel, "arguments") {
+			fill = '0' // a star would break a number
+		}
+		masked, spans := privacy.MaskWith(c.scratch[:0], text, fill)
 		c.scratch = masked[:0]
 		for _, s := range spans {
 			c.found(exchange.Finding{Where: "in", Channel: t.channel, Category: string(s.Kind), Tier: "mask", Detector: "privacy", Artefact: privacy.Version, Start: s.Start, End: s.End})
@@ -244,10 +255,24 @@ func privacyIn(_ context.Context, g *Gateway, c *call) *Interruption {
 	return nil
 }
 
+// looksJSON tells whether a text is, by its first character, meant for a parser.
+func looksJSON(text []byte) bool {
+	text = bytes.TrimLeft(text, " \t\r\n")
+	return len(text) > 0 && (text[0] == '{' || text[0] == '[')
+}
+
 // moderateIn screens every text of the request. A block-tier hit refuses; the matched word is never repeated.
 func moderateIn(_ context.Context, g *Gateway, c *call) *Interruption {
 	looked := 0
 	blocked := ""
+	for _, t := range c.request.joined {
+		for _, f := range c.lexicon.Scan(t.text) {
+			if f.Tier == moderation.Block && blocked == "" {
+				c.found(exchange.Finding{Where: "in", Channel: t.channel, Category: f.Category, Tier: string(f.Tier), Detector: "lexicon", Artefact: c.policy, Entry: f.Entry, Start: f.Start, End: f.End})
+				blocked = f.Category
+			}
+		}
+	}
 	for _, t := range c.request.texts {
 		var text []byte
 		if t.key { // its value may be a number, which has no text
@@ -273,7 +298,7 @@ func moderateIn(_ context.Context, g *Gateway, c *call) *Interruption {
 // refusal is a no to content: an assistant message by default, an error where the application asks for one.
 func (g *Gateway) refusal(c *call, category, reason string) *Interruption {
 	in := &Interruption{Status: http.StatusOK, Code: "content_filter", Type: "invalid_request_error", Verdict: exchange.Refuse, Reason: reason,
-		Link: g.o.PortalURL() + "/services/" + c.service.ID + "#appeal", Message: c.refusalText()}
+		Link: g.appeal(c), Message: c.refusalText()}
 	in.More = map[string]any{"category": category, "appeal": in.Link}
 	if c.errorWanted() {
 		in.Status = http.StatusBadRequest

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/label"
@@ -40,7 +41,8 @@ type channel struct {
 	mask           *privacy.Stream
 	prefix, suffix string // JSON around a piece of it inside a delta
 	visible        []byte
-	bypass         bool // a guard failed and the service's rule is open
+	held           []byte // text the window has not released
+	bypass         bool   // a guard failed and the service's rule is open
 }
 
 func (g *Gateway) newOutput(c *call) *output {
@@ -78,6 +80,9 @@ func (o *output) newChannel(name, prefix, suffix string) *channel {
 	x := &channel{name: name, prefix: prefix, suffix: suffix, window: o.c.lexicon.NewWindow()}
 	if o.mask != "off" {
 		x.mask = privacy.NewStream()
+		if strings.HasSuffix(name, "arguments") || name == contentChannel && o.c.request.json {
+			x.mask.Fill = '0' // a star would break a number
+		}
 	}
 	return x
 }
@@ -127,9 +132,11 @@ func (o *output) step(ch *choice, x *channel, text []byte, last bool) (visible [
 }
 
 func (o *output) screen(ch *choice, x *channel, text []byte, last bool) ([]byte, *cut) {
+	x.held = append(x.held, text...)
 	step := x.window.Write(text)
 	var stop *cut
 	released := step.Release
+	x.held = x.held[min(len(step.Release), len(x.held)):]
 	for round := 0; ; round++ {
 		for _, f := range step.Findings {
 			o.c.found(exchange.Finding{Where: "out", Channel: x.name, Choice: ch.index, Category: f.Category, Tier: string(f.Tier),
@@ -137,8 +144,8 @@ func (o *output) screen(ch *choice, x *channel, text []byte, last bool) ([]byte,
 		}
 		if step.Violation != nil && o.enforce {
 			stop = &cut{category: step.Violation.Category, code: "content_filter"}
-			if len(o.c.withheld) < maxKept {
-				o.c.withheld = append(o.c.withheld, text...)
+			if len(o.c.withheld)+len(x.held) <= maxKept {
+				o.c.withheld = append(o.c.withheld, x.held...)
 			}
 			break
 		}
@@ -148,6 +155,7 @@ func (o *output) screen(ch *choice, x *channel, text []byte, last bool) ([]byte,
 		released = append([]byte(nil), released...)
 		step = x.window.Close()
 		released = append(released, step.Release...)
+		x.held = x.held[min(len(step.Release), len(x.held)):]
 	}
 	if !o.enforce { // observe: everything passes, findings are recorded
 		released = text
@@ -350,7 +358,7 @@ func (d *doc) texts(at int, path, prefix, suffix string, f func(i int, path, pre
 			return true
 		}
 		name := string(d.key(i))
-		if name == "logprobs" || n.kind == isString && plainAnswerField(name) && n.end-n.start <= maxLabelledValue+2 {
+		if name == "logprobs" || n.kind == isString && plainAnswerField(name) && names(d.raw(i)) {
 			return true
 		}
 		inner := name

@@ -36,7 +36,7 @@ func (g *Gateway) deliverPlain(ctx context.Context, c *call, response *upstream.
 	}
 	outcome, code, reason := exchange.Complete, "", ""
 	if c.cuts != "" {
-		code, reason = "content_filter", "the answer was cut off: it falls under risk "+c.risk
+		code, reason = "content_filter", c.cutReason()
 	}
 	if c.r.Context().Err() != nil {
 		outcome, code, reason = exchange.ClientLeft, "client_left", "the client went away before the answer was ready"
@@ -117,7 +117,7 @@ func (g *Gateway) rewrite(c *call, d *doc) ([]byte, error) {
 				return true
 			}
 			if n.kind == isString {
-				if !plainAnswerField(name) || n.end-n.start > maxLabelledValue+2 {
+				if !plainAnswerField(name) || !names(d.raw(i)) {
 					check(i, name, "", "")
 				}
 				return true
@@ -187,6 +187,7 @@ func (o *output) whole(d *doc, at, position int) []edit {
 		o.violated(stopped)
 		ch.channels = nil
 		ch.label = labeller{}
+		o.c.notice = o.c.refusalText()
 		refusal := appendJSON(nil, []byte(o.c.refusalText()))
 		body := `{"index":` + strconv.Itoa(index) + `,"message":{"role":"assistant","content":` + string(refusal) + `,"refusal":null},"logprobs":null,"finish_reason":"content_filter"}`
 		if o.c.op.name == "completion" {

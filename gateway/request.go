@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // operation is one of the endpoints that carry content.
@@ -47,8 +48,16 @@ type request struct {
 	json   bool // the application asked for JSON
 	tools  bool
 	texts  []textNode
-	last   []byte // last user text, for the language of a refusal
+	joined []joinedText // messages in several parts, as models put them together
+	who    []int        // nodes that name the end user
+	last   []byte       // last user text, for the language of a refusal
 	probe  bool
+}
+
+// joinedText is the text of a message's parts, one after the other.
+type joinedText struct {
+	channel string
+	text    []byte
 }
 
 // textNode is a string of the request that a model may read.
@@ -64,12 +73,17 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, buffer *bytes
 		limit = defaultMaxBody
 	}
 	if r.ContentLength > limit {
+		hangUp(w, r)
 		return tooLarge(limit)
 	}
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(readTimeout)) // unsupported by test recorders only
 	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
-	_ = control.SetReadDeadline(time.Time{})
+	if err == nil {
+		_ = control.SetReadDeadline(time.Time{}) // an answer may stream for long, and the client stay silent
+	} else {
+		hangUp(w, r)
+	}
 	var large *http.MaxBytesError
 	switch {
 	case err == nil:
@@ -83,6 +97,19 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, buffer *bytes
 	}
 	return problem(http.StatusBadRequest, "invalid_request", "", "the request body could not be read; send it again")
 }
+
+// hangUp prepares an answer to a request whose body has not been read: the connection closes after it, and net/http, which
+// would first wait for the rest of the body, waits no longer than a moment.
+func hangUp(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength == 0 {
+		return
+	}
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTime)) // unsupported by test recorders only
+}
+
+// drainTime is how long a client may still send what nobody will read.
+const drainTime = 250 * time.Millisecond
 
 func tooLarge(limit int64) *Interruption {
 	return problem(http.StatusRequestEntityTooLarge, "body_too_large", "", fmt.Sprintf("the request body is larger than %d bytes, the limit of this service; shorten the input or ask the operator to raise max_body_bytes", limit))
@@ -142,10 +169,10 @@ func (q *request) parse(op operation, raw []byte) *Interruption {
 		}
 		q.n = n
 	}
-	for _, i := range []int{5, 4} { // safety_identifier before user, DESIGN §6
+	for _, i := range []int{4, 5} { // safety_identifier before user, DESIGN §6
 		if at[i] >= 0 {
 			q.user = string(q.doc.text(at[i]))
-			break
+			q.who = append(q.who, at[i])
 		}
 	}
 	if at[6] >= 0 {
@@ -215,6 +242,11 @@ func (q *request) message(at int, path string) *Interruption {
 	if in[0] < 0 || q.doc.nodes[in[0]].kind != isString {
 		return problem(http.StatusBadRequest, "invalid_request", path+".role", "the field "+path+".role is missing or not a string; use system, user, assistant or tool")
 	}
+	switch string(q.doc.text(in[0])) {
+	case "system", "developer", "user", "assistant", "tool", "function":
+	default:
+		return problem(http.StatusBadRequest, "invalid_request", path+".role", "the field "+path+".role is not a role hegui knows; use system, developer, user, assistant or tool")
+	}
 	if in[1] < 0 {
 		return nil
 	}
@@ -228,11 +260,15 @@ func (q *request) message(at int, path string) *Interruption {
 	case isArray:
 		var bad *Interruption
 		k := 0
+		var joined []byte
 		q.doc.children(in[1], func(i int) bool {
-			bad = q.part(i, fmt.Sprintf("%s.content[%d]", path, k), user)
+			bad = q.part(i, fmt.Sprintf("%s.content[%d]", path, k), user, &joined)
 			k++
 			return bad == nil
 		})
+		if k > 1 {
+			q.joined = append(q.joined, joinedText{path + ".content", joined})
+		}
 		return bad
 	default:
 		return wrongType(path+".content", "the field "+path+".content", content.kind, "a string or an array of parts")
@@ -240,7 +276,7 @@ func (q *request) message(at int, path string) *Interruption {
 	return nil
 }
 
-func (q *request) part(at int, path string, user bool) *Interruption {
+func (q *request) part(at int, path string, user bool, joined *[]byte) *Interruption {
 	if got := q.doc.nodes[at].kind; got != isObject {
 		return wrongType(path, path, got, "an object with a type")
 	}
@@ -253,8 +289,12 @@ func (q *request) part(at int, path string, user bool) *Interruption {
 	}
 	switch kind := string(q.doc.text(in[0])); kind {
 	case "text", "refusal", "input_text", "output_text":
-		if user && in[1] >= 0 && q.doc.nodes[in[1]].kind == isString {
-			q.last = q.doc.text(in[1])
+		if in[1] >= 0 && q.doc.nodes[in[1]].kind == isString {
+			text := q.doc.text(in[1])
+			*joined = append(*joined, text...)
+			if user {
+				q.last = text
+			}
 		}
 		return nil
 	default:
@@ -269,7 +309,20 @@ func clip(s string, n int) string {
 	return s[:n] + "…"
 }
 
-// plainFields are members whose values name things and are not read by models as text, while they stay short.
+// names tells whether a quoted value can only be a name: short, printable ASCII without spaces.
+func names(quoted []byte) bool {
+	if len(quoted) > maxLabelledValue+2 {
+		return false
+	}
+	for _, c := range quoted {
+		if c <= ' ' || c >= utf8.RuneSelf || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// plainField tells of members whose values name things and are not read by models as text, while they look like names.
 func plainField(name string) bool {
 	switch name {
 	case "model", "role", "type", "id", "tool_call_id", "user", "safety_identifier", "object", "encoding_format", "service_tier",
@@ -321,7 +374,7 @@ func (q *request) collect(at int, channel string, depth int) {
 		}
 		switch n.kind {
 		case isString:
-			if !inArray && plainField(name) && n.end-n.start <= maxLabelledValue+2 {
+			if !inArray && plainField(name) && names(q.doc.raw(i)) {
 				break
 			}
 			if name == "hegui_probe" && q.probe {

@@ -139,7 +139,7 @@ func (s *streamer) chunk(e sseEvent) {
 			return true
 		}
 		name := string(d.key(i))
-		if n.kind == isString && plainAnswerField(name) && n.end-n.start <= maxLabelledValue+2 {
+		if n.kind == isString && plainAnswerField(name) && names(d.raw(i)) {
 			return true
 		}
 		check := func(i int, path, _, _ string) bool {
@@ -216,7 +216,7 @@ func (s *streamer) element(d *doc, at, position int) (edits []edit, keep bool) {
 		d.children(at, func(i int) bool {
 			n := d.nodes[i]
 			name := string(d.key(i))
-			if i == in[1] || i == in[2] || i == in[4] || n.kind < isString || n.kind == isString && plainAnswerField(name) && n.end-n.start <= maxLabelledValue+2 {
+			if i == in[1] || i == in[2] || i == in[4] || n.kind < isString || n.kind == isString && plainAnswerField(name) && names(d.raw(i)) {
 				return true
 			}
 			el := func(i int, path, _, _ string) bool {
@@ -316,10 +316,16 @@ func (s *streamer) cutOff(ch *choice, stop *cut) {
 		return
 	}
 	ch.ended, ch.cut = true, true
+	if suffix := ch.suffix(); len(suffix) > 0 { // what was shown before the cut is generated content and is labelled
+		x := s.channel(ch, contentChannel, `{"content":`, "}")
+		x.visible = append(x.visible, suffix...)
+		s.own(ch, x, suffix)
+	}
 	text := s.c.refusalText()
 	if ch.label.any {
 		text = "\n\n" + text
 	}
+	s.c.notice = text
 	if s.c.r.Header.Get("X-Hegui-Events") == "moderation" {
 		s.out.WriteString("event: hegui.moderation\ndata: ")
 		shown := 0
@@ -454,7 +460,7 @@ func (s *streamer) end(ctx context.Context, readErr error) {
 	case complete:
 		s.flushAll()
 		if c.cuts != "" {
-			code, reason = "content_filter", "the answer was cut off: it falls under risk "+c.risk
+			code, reason = "content_filter", c.cutReason()
 		}
 	default:
 		outcome, code, reason = exchange.Truncated, "upstream_truncated", "the model broke off in the middle of its answer"
@@ -463,6 +469,13 @@ func (s *streamer) end(ctx context.Context, readErr error) {
 		}
 		if !s.started && len(c.withheld) == 0 {
 			outcome, code = exchange.UpstreamError, "upstream_error"
+		}
+		for _, ch := range s.choices { // what was shown is generated content, broken off or not
+			if suffix := ch.suffix(); len(suffix) > 0 {
+				x := s.channel(ch, contentChannel, `{"content":`, "}")
+				x.visible = append(x.visible, suffix...)
+				s.own(ch, x, suffix)
+			}
 		}
 		s.g.o.Log.Warn("a stream broke off", "exchange", c.id, "endpoint", c.target, "error", readErr, "protocol", s.bad)
 	}
@@ -478,6 +491,7 @@ func (s *streamer) end(ctx context.Context, readErr error) {
 	}
 	switch {
 	case recorded == nil && complete:
+		s.verdict()
 		s.out.WriteString("data: [DONE]\n\n")
 	case !s.started:
 		writeError(c.w, in, c.id)
@@ -488,6 +502,27 @@ func (s *streamer) end(ctx context.Context, readErr error) {
 		s.out.WriteString("\n\n")
 	}
 	s.send()
+}
+
+// verdict tells, before [DONE], what the first chunk could not know: that the answer was cut or masked, and how it is
+// labelled in the end. A chunk without choices is what clients know from usage.
+func (s *streamer) verdict() {
+	if s.c.cuts == "" && !s.c.masked && string(s.c.service.Label) == s.placed() {
+		return
+	}
+	s.out.WriteString("data: {")
+	s.out.Write(s.head)
+	s.out.WriteString(`"choices":[]`)
+	s.out.Write(s.g.note(s.c, s.output, true, true))
+	s.out.WriteString("}\n\n")
+}
+
+// placed is where the explicit label ended up.
+func (s *streamer) placed() string {
+	if s.c.labels == "text" {
+		return string(s.c.service.Label)
+	}
+	return s.c.labels
 }
 
 // flushAll frees what is still held when upstream ended without finishing a choice (some say only [DONE]).
@@ -518,60 +553,4 @@ func (s *streamer) flushAll() {
 
 func sortEdits(edits []edit) {
 	slices.SortStableFunc(edits, func(a, b edit) int { return a.start - b.start })
-}
-
-// note is the top-level hegui object of an answer or a first chunk, with the comma before it.
-func (g *Gateway) note(c *call, o *output, comma, final bool) []byte {
-	place := string(c.service.Label)
-	ui := ""
-	switch {
-	case c.op.name == "embedding" || c.service.Modes.Label.Act == "observe":
-		place = "none"
-	case final && o.labels() == "ui" || c.request.json || place == "ui":
-		place = "ui"
-		ui = `"ai_notice"` // show a continuous notice near the content (GB 45438-2025 5.6)
-	}
-	verdict := string(exchange.Allow)
-	switch {
-	case final && c.cuts != "":
-		verdict = c.cuts
-		if allRefused(o) {
-			place, ui = "none", ""
-		}
-	case c.masked:
-		verdict = string(exchange.Mask)
-	}
-	b := make([]byte, 0, 640)
-	if comma {
-		b = append(b, ',')
-	}
-	b = append(append(b, `"hegui":{"exchange":"`...), c.id...)
-	b = append(append(b, `","content_id":"`...), c.content...)
-	b = append(append(b, `","verdict":"`...), verdict...)
-	b = append(append(b, `","label":{"explicit":"`...), place...)
-	b = append(b, '"')
-	if place != "none" {
-		b = append(append(b, `,"implicit":`...), g.implicit(c)...)
-	}
-	return append(append(append(b, `},"ui":[`...), ui...), `]}`...)
-}
-
-// allRefused tells whether nothing generated is left in any choice.
-func allRefused(o *output) bool {
-	for _, ch := range o.choices {
-		if len(ch.channels) > 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// headers are those of every answer that carries generated content.
-func (g *Gateway) headers(c *call) {
-	h := c.w.Header()
-	h.Set("X-Hegui-Exchange", c.id)
-	h.Set("X-Hegui-Content-ID", c.content)
-	if c.op.name != "embedding" && c.service.Modes.Label.Act != "observe" {
-		h.Set("X-AIGC", g.implicit(c))
-	}
 }

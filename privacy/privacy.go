@@ -34,30 +34,33 @@ func Scan(text []byte) []Span {
 // Mask appends text to dst with every find masked and returns dst and the finds. A mobile keeps its first three and last
 // four digits (138****5678), an identity number its first three and last two, a card its last four, an address its first
 // letter and domain; every other digit or letter of a find becomes '*', separators and the number of characters stay.
-func Mask(dst, text []byte) ([]byte, []Span) {
+func Mask(dst, text []byte) ([]byte, []Span) { return MaskWith(dst, text, '*') }
+
+// MaskWith is Mask with another character than '*': '0' keeps a number in JSON a number.
+func MaskWith(dst, text []byte, fill byte) ([]byte, []Span) {
 	spans := Scan(text)
-	return mask(dst, text, 0, spans), spans
+	return mask(dst, text, 0, spans, fill), spans
 }
 
 // mask appends text, which stands at base in the whole, with the spans masked.
-func mask(dst, text []byte, base int, spans []Span) []byte {
+func mask(dst, text []byte, base int, spans []Span, fill byte) []byte {
 	at := 0
 	for _, s := range spans {
 		dst = append(dst, text[at:s.Start-base]...)
-		dst = maskOne(dst, text[s.Start-base:s.End-base], s.Kind)
+		dst = maskOne(dst, text[s.Start-base:s.End-base], s.Kind, fill)
 		at = s.End - base
 	}
 	return append(dst, text[at:]...)
 }
 
-func maskOne(dst, find []byte, kind Kind) []byte {
+func maskOne(dst, find []byte, kind Kind, fill byte) []byte {
 	if kind == Email {
 		for i, b := range find {
 			if b == '@' {
 				return append(dst, find[i:]...)
 			}
-			if i > 0 {
-				b = '*'
+			if i > 0 || find[1] == '@' {
+				b = fill
 			}
 			dst = append(dst, b)
 		}
@@ -91,7 +94,7 @@ func maskOne(dst, find []byte, kind Kind) []byte {
 		if seen <= keepFirst || seen > total-keepLast {
 			dst = append(dst, find[i:i+size]...)
 		} else {
-			dst = append(dst, '*')
+			dst = append(dst, fill)
 		}
 		i += size
 	}
@@ -101,6 +104,7 @@ func maskOne(dst, find []byte, kind Kind) []byte {
 // Stream masks a channel while it streams: it holds back only what could still be part of a find, at most holdMax bytes.
 // Its output depends on the text alone, never on how it was cut. Not safe for concurrent use.
 type Stream struct {
+	Fill byte   // what replaces a character, '*' unless changed before the first Write
 	buf  []byte // lookBehind bytes already given out, then what is held
 	from int    // where the held part of buf begins
 	base int    // offset of buf in the whole text
@@ -108,7 +112,7 @@ type Stream struct {
 }
 
 // NewStream starts at offset 0 of an empty text.
-func NewStream() *Stream { return &Stream{} }
+func NewStream() *Stream { return &Stream{Fill: '*'} }
 
 // Write returns masked text that is final, valid until the next call, and the finds completed (offsets in the whole
 // unmasked text).
@@ -129,7 +133,7 @@ func (s *Stream) step(chunk []byte, final bool) ([]byte, []Span) {
 		spans[i].Start += s.base
 		spans[i].End += s.base
 	}
-	s.out = mask(s.out[:0], s.buf[s.from:upTo], s.base+s.from, spans)
+	s.out = mask(s.out[:0], s.buf[s.from:upTo], s.base+s.from, spans, s.Fill)
 	s.from = upTo
 	return s.out, spans
 }
