@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -94,7 +95,9 @@ func setup(t testing.TB, answer http.HandlerFunc, change func(*service.Service))
 	h.text = inForce.Agreement
 	_, h.key, err = h.services.IssueKey(ctx, who, service.Key{Service: "demo", Application: "app"})
 	must(t, err)
-	h.accept("alice")
+	if h.text != "" {
+		h.accept("alice")
+	}
 	pool, err := upstream.New([]upstream.Endpoint{{Name: "local", BaseURL: model.URL + "/v1", FirstByte: 2 * time.Second, Idle: 2 * time.Second}}, func(string, bool, string) {})
 	must(t, err)
 	lexicon, err := moderation.Compile(banned)
@@ -107,6 +110,20 @@ func setup(t testing.TB, answer http.HandlerFunc, change func(*service.Service))
 	t.Cleanup(server.Close)
 	h.url = server.URL
 	return h
+}
+
+// dir is where the database lies.
+func (h *harness) dir() string {
+	var at []struct{ Seq, Name, File string }
+	rows, err := h.db.R.Query(`PRAGMA database_list`)
+	must(h.t, err)
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var r struct{ Seq, Name, File string }
+		must(h.t, rows.Scan(&r.Seq, &r.Name, &r.File))
+		at = append(at, r)
+	}
+	return filepath.Dir(at[0].File)
 }
 
 func must(t testing.TB, err error) {

@@ -358,7 +358,7 @@ func (d *doc) texts(at int, path, prefix, suffix string, f func(i int, path, pre
 			return true
 		}
 		name := string(d.key(i))
-		if name == "logprobs" || n.kind == isString && plainAnswerField(name) && names(d.raw(i)) {
+		if name == "logprobs" && n.kind == isObject || n.kind == isString && plainAnswerField(name) && names(d.raw(i)) {
 			return true
 		}
 		inner := name

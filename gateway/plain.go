@@ -200,7 +200,7 @@ func (o *output) whole(d *doc, at, position int) []edit {
 		x.visible = append(x.visible, suffix...)
 		edits = replaceEdit(edits, edit{int(d.nodes[content].start), int(d.nodes[content].end), appendJSON(nil, x.visible)})
 	}
-	if i := d.member(at, "logprobs"); ch.altered && i >= 0 && d.nodes[i].kind == isObject {
+	if i := d.member(at, "logprobs"); ch.altered && i >= 0 && d.nodes[i].kind != isNull {
 		edits = append(edits, edit{int(d.nodes[i].start), int(d.nodes[i].end), []byte("null")}) // they would repeat what was masked
 	}
 	return edits

@@ -280,9 +280,14 @@ func (q *request) part(at int, path string, user bool, joined *[]byte) *Interrup
 	if got := q.doc.nodes[at].kind; got != isObject {
 		return wrongType(path, path, got, "an object with a type")
 	}
-	var in [2]int
-	if err := q.doc.object(at, []string{"type", "text"}, in[:]); err != nil {
+	var in [8]int
+	if err := q.doc.object(at, []string{"type", "text", "image_url", "input_audio", "file", "video_url", "image", "audio"}, in[:]); err != nil {
 		return duplicate(err)
+	}
+	for _, media := range in[2:] { // a lenient model may look at it whatever the type says
+		if media >= 0 && q.doc.nodes[media].kind != isNull {
+			return problem(http.StatusBadRequest, "unscreenable_content", path, fmt.Sprintf("the part %s carries a file, which cannot be screened by this version of hegui and is never let through unscreened; send text", path))
+		}
 	}
 	if in[0] < 0 || q.doc.nodes[in[0]].kind != isString {
 		return problem(http.StatusBadRequest, "invalid_request", path+".type", "the field "+path+".type is missing or not a string")

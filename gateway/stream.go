@@ -84,7 +84,7 @@ func (s *streamer) take(last bool) {
 func (s *streamer) event(e sseEvent) {
 	switch {
 	case !e.has:
-		s.out.Write(e.raw) // comments keep connections alive
+		s.out.WriteString(": keep-alive\n\n") // upstream's own words in a comment are nobody's to screen
 	case string(bytes.TrimSpace(e.data)) == "[DONE]":
 		s.done = true
 	default:
@@ -272,7 +272,7 @@ func (s *streamer) element(d *doc, at, position int) (edits []edit, keep bool) {
 			edits = append(edits, edit{int(d.nodes[p.node].start), int(d.nodes[p.node].end), appendJSON(nil, p.visible)})
 		}
 	}
-	if in[4] >= 0 && d.nodes[in[4]].kind == isObject && ch.altered {
+	if in[4] >= 0 && d.nodes[in[4]].kind != isNull && ch.altered {
 		// held-back or masked text must not show through its log probabilities
 		edits = append(edits, edit{int(d.nodes[in[4]].start), int(d.nodes[in[4]].end), []byte("null")})
 	}
@@ -387,7 +387,7 @@ func (s *streamer) template(d *doc) {
 
 // emit writes an event with its edits; one that needs none passes byte for byte.
 func (s *streamer) emit(e sseEvent, edits []edit) {
-	if len(edits) == 0 && s.noted {
+	if len(edits) == 0 && s.noted && len(e.head) == 0 {
 		s.out.Write(e.raw)
 		return
 	}
@@ -397,7 +397,12 @@ func (s *streamer) emit(e sseEvent, edits []edit) {
 		s.noted = true
 	}
 	sortEdits(edits)
-	s.out.Write(e.head)
+	for line := range bytes.SplitSeq(e.head, []byte("\n")) { // event: and id: lines that are names; comments stay behind
+		if name, value, ok := bytes.Cut(line, []byte(":")); ok && len(name) > 0 && names(append([]byte("xx"), bytes.TrimSpace(value)...)) {
+			s.out.Write(line)
+			s.out.WriteByte('\n')
+		}
+	}
 	for line := range bytes.SplitSeq(splice(nil, e.data, edits), []byte("\n")) {
 		s.out.WriteString("data: ")
 		s.out.Write(line)

@@ -54,6 +54,7 @@ type eventRow struct {
 	Verb    string `db:"verb"`
 	RefKind string `db:"ref_kind"`
 	RefID   string `db:"ref_id"`
+	Traffic bool   `db:"traffic"`
 	Leaf    []byte `db:"leaf"`
 }
 
@@ -90,7 +91,7 @@ func (j *Journal) verifyLog(ctx context.Context, report *Report, head headRow, p
 	}
 	var computed edge
 	for next := int64(0); next < head.Size; next += verifyBatch {
-		rows, err := store.Rows[eventRow](ctx, j.db.R, `SELECT seq, id, at, verb, ref_kind, ref_id, leaf FROM journal_event
+		rows, err := store.Rows[eventRow](ctx, j.db.R, `SELECT seq, id, at, verb, ref_kind, ref_id, traffic, leaf FROM journal_event
 			WHERE log = $1 AND seq >= $2 AND seq < $3 ORDER BY seq`, head.Log, next, min(next+verifyBatch, head.Size))
 		if err != nil {
 			return fmt.Errorf("journal: verify: %w", err)
@@ -111,7 +112,7 @@ func (j *Journal) verifyLog(ctx context.Context, report *Report, head headRow, p
 				continue // the hash has named it already
 			}
 			if e.Log != head.Log || e.Seq != row.Seq || e.ID != row.ID || e.At.UnixMilli() != row.At ||
-				string(e.Verb) != row.Verb || e.Ref.Kind != row.RefKind || e.Ref.ID != row.RefID {
+				string(e.Verb) != row.Verb || e.Ref.Kind != row.RefKind || e.Ref.ID != row.RefID || e.Verb.Traffic() != row.Traffic {
 				report.add("journal_event", fmt.Sprintf("%s#%d", head.Log, row.Seq), "a column differs from the event that was hashed")
 			}
 			events = append(events, e)

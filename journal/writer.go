@@ -174,6 +174,9 @@ func (w *writer) try(group []*pending) error {
 			}
 		}
 	}
+	if err := w.j.db.Present(); err != nil {
+		return err
+	}
 	if err := w.prepare(ctx, group, int(events)); err != nil {
 		return err
 	}

@@ -100,6 +100,34 @@ func (t textRow) text() Text {
 	return t.Text
 }
 
+// check refuses a text that is not the one people accepted: its id is its hash.
+func (t textRow) check() error {
+	if TextID(t.Text) == t.ID {
+		return nil
+	}
+	return fmt.Errorf("service: agreement %s of %s is not the text that was put in force (its hash differs); restore it from a backup", t.Number, t.Service)
+}
+
+// Verify implements journal.Projection: the stored agreement texts against the events that put them in force.
+func (r *Register) Verify(ctx context.Context, events []journal.Event) ([]journal.Damage, error) {
+	var damaged []journal.Damage
+	for _, e := range events {
+		if e.Verb != journal.TextInForce {
+			continue
+		}
+		row, err := store.Row[textRow](ctx, r.db.R, selectTexts+` WHERE id = $1`, e.Ref.ID)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			damaged = append(damaged, journal.Damage{Table: "service_text", Row: e.Ref.ID, What: "the row is missing"})
+		case err != nil:
+			return nil, fmt.Errorf("service: verify: %w", err)
+		case row.check() != nil:
+			damaged = append(damaged, journal.Damage{Table: "service_text", Row: e.Ref.ID, What: "the text is not the one that was put in force"})
+		}
+	}
+	return damaged, nil
+}
+
 const (
 	selectInForce = `SELECT kind, id, version, declaration FROM service_declared WHERE until_ms = 0 ORDER BY kind, id`
 	selectTexts   = `SELECT id, service, kind, number, zh, en, effective_ms FROM service_text`
@@ -124,6 +152,9 @@ func (r *Register) refresh(ctx context.Context) error {
 		return fmt.Errorf("service: read texts: %w", err)
 	}
 	for _, t := range texts {
+		if err := t.check(); err != nil {
+			return err
+		}
 		s.texts[t.ID] = t.text()
 	}
 	keys, err := store.Rows[keyRow](ctx, r.db.R, selectKeys)
@@ -203,6 +234,9 @@ func (r *Register) Text(ctx context.Context, id string) (Text, error) {
 	}
 	if err != nil {
 		return Text{}, fmt.Errorf("service: read text: %w", err)
+	}
+	if err := row.check(); err != nil {
+		return Text{}, err
 	}
 	return row.text(), nil
 }

@@ -18,11 +18,11 @@ type keysCmd struct {
 
 type keysIssueCmd struct {
 	where
-	Service     string        `arg:"" help:"Id of the service."`
-	Application string        `arg:"" help:"Id of the application: lower-case letters, digits, hyphens."`
-	For         time.Duration `help:"How long it works, e.g. 720h (default: until revoked)."`
-	Contract    string        `help:"Number of a signed contract that stands in for the application's own agreement."`
-	JSON        bool          `help:"Print the key as JSON."`
+	Service     string         `arg:"" help:"Id of the service."`
+	Application string         `arg:"" help:"Id of the application: lower-case letters, digits, hyphens."`
+	For         *time.Duration `help:"How long it works, e.g. 720h (default: until revoked)."`
+	Contract    string         `help:"Number of a signed contract that stands in for the application's own agreement."`
+	JSON        bool           `help:"Print the key as JSON."`
 }
 
 func (keysIssueCmd) Help() string { return "Example:\n  hegui keys issue assistant my-app --for 2160h" }
@@ -34,11 +34,11 @@ func (c keysIssueCmd) Run(ctx context.Context, o out) error {
 	}
 	defer in.close()
 	k := service.Key{Service: c.Service, Application: c.Application, Contract: c.Contract}
-	if c.For < 0 {
+	if c.For != nil && *c.For <= 0 {
 		return usageError{"--for must be positive"}
 	}
-	if c.For > 0 {
-		k.Expires = time.Now().Add(c.For)
+	if c.For != nil {
+		k.Expires = time.Now().Add(*c.For)
 	}
 	k, secret, err := in.services.IssueKey(ctx, actor(), k)
 	if err != nil {
@@ -176,9 +176,9 @@ func (w who) find(ctx context.Context, in *installation) (u users.User, err erro
 type usersSuspendCmd struct {
 	where
 	who
-	Reason string        `required:"" help:"Why; the user will read it."`
-	For    time.Duration `help:"Term, e.g. 72h (default: until lifted)."`
-	JSON   bool          `help:"Print the decision as JSON."`
+	Reason string         `required:"" help:"Why; the user will read it."`
+	For    *time.Duration `help:"Term, e.g. 72h (default: until lifted)."`
+	JSON   bool           `help:"Print the decision as JSON."`
 }
 
 func (usersSuspendCmd) Help() string {
@@ -195,12 +195,12 @@ func (c usersSuspendCmd) Run(ctx context.Context, o out) error {
 	if err != nil {
 		return err
 	}
-	if c.For < 0 {
+	if c.For != nil && *c.For <= 0 {
 		return usageError{"--for must be positive"}
 	}
 	var until time.Time
-	if c.For > 0 {
-		until = time.Now().Add(c.For)
+	if c.For != nil {
+		until = time.Now().Add(*c.For)
 	}
 	id, err := in.users.Suspend(ctx, actor(), u.Subject, c.Reason, until)
 	return c.done(o, c.JSON, "suspended", u.Subject, id, err)

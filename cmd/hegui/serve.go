@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -115,6 +116,10 @@ type face struct {
 
 // server is a running installation.
 type server struct {
+	readyMu  sync.Mutex // guards the answer of the last try to write
+	readyAt  time.Time
+	readyErr error
+
 	in      *installation
 	role    string
 	demo    bool
@@ -296,7 +301,20 @@ func (sv *server) healthz(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
 
-// readyz says whether requests can be served now: the database answers, a lexicon is in force, and no stop has begun.
+// writable tries an empty commit, which takes the whole way of a record to the disk. It is asked at most once a second, so
+// that probing costs nothing.
+func (sv *server) writable(ctx context.Context) error {
+	sv.readyMu.Lock()
+	defer sv.readyMu.Unlock()
+	if time.Since(sv.readyAt) < time.Second {
+		return sv.readyErr
+	}
+	_, sv.readyErr = sv.in.journal.Commit(ctx, journal.Write{})
+	sv.readyAt = time.Now()
+	return sv.readyErr
+}
+
+// readyz says whether requests can be served now: a record can be written, a lexicon is in force, and no stop has begun.
 func (sv *server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
@@ -305,8 +323,8 @@ func (sv *server) readyz(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !sv.ready.Load():
 		why = "starting or stopping"
-	case sv.in.db.R.PingContext(ctx) != nil:
-		why = "the database does not answer"
+	case sv.writable(ctx) != nil:
+		why = "the record cannot be written (database locked, full, gone or not answering)"
 	case sv.lexicon.Load() == nil:
 		why = "no lexicon is in force"
 	}

@@ -30,7 +30,7 @@ func IsBusy(err error) bool {
 	if err == nil {
 		return false
 	}
-	if errors.Is(err, errBusy) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, errBusy) || errors.Is(err, errGone) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, context.DeadlineExceeded) {
 		return true
 	}
 	var lite *sqlite.Error

@@ -43,6 +43,25 @@ type DB struct {
 	Engine Engine
 	W      *sql.DB
 	R      *sql.DB
+
+	path string      // of the SQLite file
+	file os.FileInfo // the file that was opened
+}
+
+// errGone says that the SQLite file is not where it was: what is written now would vanish with the process.
+var errGone = errors.New("the database file has been moved, replaced or deleted while in use; stop hegui, put the file back or restore a backup, and start again")
+
+// Present tells whether the file that was opened is still the one at its path. SQLite itself goes on writing into a
+// deleted file without a word. Always nil on PostgreSQL.
+func (db *DB) Present() error {
+	if db.file == nil {
+		return nil
+	}
+	now, err := os.Stat(db.path)
+	if err != nil || !os.SameFile(db.file, now) {
+		return fmt.Errorf("store: %s: %w", db.path, errGone)
+	}
+	return nil
 }
 
 // Open opens the database named by dsn: "sqlite:/path/file.db" or "postgres://user@host:port/name?…".
@@ -98,7 +117,13 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	n := max(4, runtime.GOMAXPROCS(0))
 	r.SetMaxOpenConns(n)
 	r.SetMaxIdleConns(n)
-	return &DB{Engine: SQLite, W: w, R: r}, nil
+	info, err := os.Stat(path)
+	if err != nil {
+		_ = r.Close()
+		_ = w.Close()
+		return nil, fmt.Errorf("store: open %s: %w", path, err)
+	}
+	return &DB{Engine: SQLite, W: w, R: r, path: path, file: info}, nil
 }
 
 func openPostgres(ctx context.Context, dsn string) (*DB, error) {
