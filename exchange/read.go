@@ -23,6 +23,7 @@ type Filter struct {
 	Category                          string // a finding's risk
 	Label                             string
 	ContentID                         string
+	Probes                            bool // hegui's own self-tests too; they are left out unless asked for, or named as Application
 	From, To                          time.Time
 	Before                            string // exchange id, for paging
 	Limit                             int    // 50 when 0, 500 at most
@@ -42,6 +43,9 @@ func (f Filter) where(paging bool) (string, []any) {
 		if t.value != "" {
 			add(t.column+" = ?", t.value)
 		}
+	}
+	if !f.Probes && f.Application == "" {
+		add("x.application <> ?", ProbeApplication)
 	}
 	if f.Category != "" { // the same substring on both engines; no LIKE
 		add("REPLACE(x.categories, ?, '') <> x.categories", " "+f.Category+" ")
@@ -191,13 +195,6 @@ type Stats struct {
 // Stats computes the sums for [from, to), optionally of one service.
 func (s *Store) Stats(ctx context.Context, service string, from, to time.Time) (Stats, error) {
 	where, args := Filter{Service: service, From: from, To: to}.where(false)
-	args = append(args, ProbeApplication)
-	term := "x.application <> $" + strconv.Itoa(len(args))
-	if where == "" {
-		where = " WHERE " + term
-	} else {
-		where += " AND " + term
-	}
 	n := func(condition string) string {
 		return "COUNT(CASE WHEN " + condition + " THEN 1 END)"
 	}

@@ -119,8 +119,8 @@ type Key struct {
 	Application string    `json:"application"`
 	Hint        string    `json:"hint"` // first 7 and last 4 characters of the secret
 	Created     time.Time `json:"created"`
-	Expires     time.Time `json:"expires"` // zero: never
-	Revoked     time.Time `json:"revoked"`
+	Expires     time.Time `json:"expires,omitzero"` // zero: never
+	Revoked     time.Time `json:"revoked,omitzero"`
 	Contract    string    `json:"contract"` // id of a signed contract; stands in for the agreement of the application itself (G9-01)
 }
 
