@@ -114,7 +114,7 @@ func TestOneTimeLink(t *testing.T) {
 	// The new password ends the other session, and needs the present one.
 	wants(t, q.post("/settings/me", 400, "old", "wrong", "password", password+"2", "again", password+"2"), "现在的密码不正确")
 	wants(t, q.post("/settings/me", 200, "old", password, "password", password+"2", "again", password+"2"), "密码已设置")
-	wants(t, p.get("/", 200), "登录运营台")
+	wants(t, p.get("/", 200), "登录控制台")
 	wants(t, q.get("/", 200), "今日")
 }
 
@@ -248,7 +248,7 @@ func TestObligations(t *testing.T) {
 	if n := strings.Count(page, `<details class="duty`); n != len(measures.Duties()) {
 		t.Errorf("%d rows, want %d", n, len(measures.Duties()))
 	}
-	wants(t, page, "Article 12", "What the check looked at", `href="/evidence/event?log=hegui%2Ftest%2Fnode&amp;seq=1"`, `href="/evidence?verb=probe.ran"`, `href="/evidence?verb=exchange.closed&amp;from=2026-11-22T00%3A00%3A00Z&amp;to=2026-11-23T00%3A00%3A00Z"`, `href="/exchanges/01JDB0000000000000000000TR"`, "hegui&#39;s default, not quoted law")
+	wants(t, page, "Article 12", "What the check looked at", `href="/evidence/event?log=hegui%2Ftest%2Fnode&amp;seq=1"`, `href="/evidence?verb=probe.ran"`, `href="/evidence?verb=exchange.closed&amp;from=2026-11-22T00%3A00%3A00Z&amp;to=2026-11-23T00%3A00%3A00Z"`, `href="/exchanges/01JDB0000000000000000000TR"`, "metric and details: hegui&#39;s default, not quoted law")
 	for status, n := range counts {
 		filtered := p.get("/obligations?lang=en&status="+string(status), 200)
 		if rows := strings.Count(filtered, `<details class="duty`); rows != n {

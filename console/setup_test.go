@@ -136,7 +136,7 @@ func results() []obligation.Result {
 			f.Facts = map[string]any{"generated": int64(128), "labelled": int64(128), "newest": time.Now().Add(-time.Minute)}
 			f.Refs = []string{"hegui/test/node#1", "probe.ran", "verb:exchange.closed 2026-11-22T00:00:00Z..2026-11-23T00:00:00Z", "exchange:01JDB0000000000000000000TR", "http://127.0.0.1:8082/services/writer"}
 		case obligation.NotYet:
-			f.Summary = obligation.Bilingual{ZH: "hegui 尚未核查此项，请按人工流程保存证据。", EN: "hegui does not prove this yet; keep evidence by hand."}
+			f.Summary = obligation.Bilingual{ZH: "hegui 尚无核查此项，请按人工流程保存证据。", EN: "hegui does not prove this yet; keep evidence by hand."}
 		default:
 			f.Mend = obligation.Bilingual{ZH: "请检查标识设置后重试。", EN: "Look at the label settings and try again."}
 			f.Facts = map[string]any{"generated": int64(128), "labelled": int64(90)}

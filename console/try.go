@@ -147,8 +147,13 @@ func (c *console) try(v *visit) error {
 	answer := rec.answer()
 	d.Answer = &answer
 	if answer.Code == "" || answer.Text != "" {
-		d.Turns = append(d.Turns, message{"user", text}, message{"assistant", answer.Text})
-		kept := d.Turns[max(0, len(d.Turns)-maxTurns):]
+		before := d.Turns
+		d.Turns = append(d.Turns[:len(d.Turns):len(d.Turns)], message{"user", text}, message{"assistant", answer.Text})
+		kept := d.Turns
+		if answer.Finish == "content_filter" { // what was refused once would be refused with every later question
+			kept = before
+		}
+		kept = kept[max(0, len(kept)-maxTurns):]
 		b, err := json.Marshal(kept)
 		if err != nil {
 			return fmt.Errorf("console: history: %w", err)

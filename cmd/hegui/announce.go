@@ -93,7 +93,7 @@ func (sv *server) consoleLink(ctx context.Context) (string, error) {
 		if len(staff) > 0 {
 			return "", nil
 		}
-		if owner, err = sv.in.staff.Add(ctx, actor(), operator.Staff{Login: "owner", Name: "负责人 Owner", Role: "owner"}); err != nil {
+		if owner, err = sv.in.staff.Add(ctx, actor(), operator.Staff{Login: ownerLogin, Name: "负责人 Owner", Role: "owner"}); err != nil {
 			return "", err
 		}
 	}

@@ -33,6 +33,7 @@ const (
 	demoUser      = "demo-user"
 	demoNewUser   = "new-user"
 	demoAgreement = "2026-11"
+	ownerLogin    = "owner" // of the first staff member
 )
 
 // demoConfig is the sample installation as a configuration: SQLite and loopback, one service, one model. An endpoint of
@@ -109,12 +110,14 @@ func (sv *server) prepareDemo(ctx context.Context, d service.Declaration, link s
 	if !ok {
 		return f, fmt.Errorf("demo: service %q is not in force", demoService)
 	}
-	u, err := in.users.Find(ctx, demoService, demoUser)
-	if err != nil {
-		return f, err
-	}
-	if err := in.users.Accept(ctx, actor(), u.Subject, users.Acceptance{Text: current.Agreement, Channel: "cli"}); err != nil {
-		return f, err
+	for _, name := range []string{demoUser, ownerLogin} { // the owner tries the service in the console under the own login
+		u, err := in.users.Find(ctx, demoService, name)
+		if err != nil {
+			return f, err
+		}
+		if err := in.users.Accept(ctx, actor(), u.Subject, users.Acceptance{Text: current.Agreement, Channel: "cli"}); err != nil {
+			return f, err
+		}
 	}
 	b, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {

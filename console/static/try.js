@@ -147,7 +147,7 @@ form.addEventListener("submit", async (event) => {
     under(answer);
     send.disabled = false;
     stop.hidden = true;
-    if (answer.text) {
+    if (answer.text && answer.finish !== "content_filter") { // what was refused once would be refused with every later question
       const turns = JSON.parse(form.elements.history.value || "[]");
       turns.push({ Role: "user", Text: text }, { Role: "assistant", Text: answer.text });
       form.elements.history.value = JSON.stringify(turns.slice(-40));
