@@ -152,9 +152,6 @@ func (r *Register) refresh(ctx context.Context) error {
 		return fmt.Errorf("service: read texts: %w", err)
 	}
 	for _, t := range texts {
-		if err := t.check(); err != nil {
-			return err
-		}
 		s.texts[t.ID] = t.text()
 	}
 	keys, err := store.Rows[keyRow](ctx, r.db.R, selectKeys)
@@ -225,7 +222,7 @@ func (r *Register) Models() []Model { return slices.Clone(r.current().models) }
 // Text returns a version by id, also one that is no longer in force. ErrUnknownText when there is none.
 func (r *Register) Text(ctx context.Context, id string) (Text, error) {
 	if t, ok := r.current().texts[id]; ok {
-		return t, nil
+		return t, textRow{Text: t}.check() // nobody is shown, or accepts, a text that was changed afterwards
 	}
 	// Perhaps put in force by another process a moment ago.
 	row, err := store.Row[textRow](ctx, r.db.R, selectTexts+` WHERE id = $1`, id)

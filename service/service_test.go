@@ -298,3 +298,32 @@ func BenchmarkAuthenticate(b *testing.B) {
 		}
 	}
 }
+
+func TestAChangedTextIsNeitherShownNorSound(t *testing.T) {
+	each(t, func(t *testing.T, r *Register, j *journal.Journal, db *store.DB) {
+		if err := r.Declare(t.Context(), who, sample(t)); err != nil {
+			t.Fatal(err)
+		}
+		s, _ := r.Service("demo")
+		events, err := j.Events(t.Context(), journal.Filter{Verbs: []journal.Verb{journal.TextInForce}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if damaged, err := r.Verify(t.Context(), events); err != nil || len(damaged) != 0 {
+			t.Fatalf("%v %v", damaged, err)
+		}
+		if _, err := db.W.ExecContext(t.Context(), `UPDATE service_text SET zh = 'other'`); err != nil {
+			t.Fatal(err)
+		}
+		if damaged, err := r.Verify(t.Context(), events); err != nil || len(damaged) != 1 || damaged[0].Row != s.Agreement {
+			t.Errorf("%v %v", damaged, err)
+		}
+		fresh, err := Open(t.Context(), db, j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fresh.Text(t.Context(), s.Agreement); err == nil {
+			t.Error("the changed text is shown")
+		}
+	})
+}
