@@ -77,7 +77,7 @@ func (o *output) channel(ch *choice, name, prefix, suffix string) *channel {
 }
 
 func (o *output) newChannel(name, prefix, suffix string) *channel {
-	x := &channel{name: name, prefix: prefix, suffix: suffix, window: o.c.lexicon.NewWindow()}
+	x := &channel{name: name, prefix: prefix, suffix: suffix, window: o.c.lexicon.NewWindow(moderation.Scene{}, nil)}
 	if o.mask != "off" {
 		x.mask = privacy.NewStream()
 		if strings.HasSuffix(name, "arguments") || name == contentChannel && o.c.request.json {

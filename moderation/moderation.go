@@ -17,33 +17,6 @@ import (
 	"unicode/utf8"
 )
 
-// Tier says what a hit may do by itself.
-type Tier string
-
-const (
-	Block   Tier = "block"   // hand-approved: a hit alone refuses or stops
-	Signal  Tier = "signal"  // evidence for a decision, never the decision
-	Observe Tier = "observe" // counted only
-)
-
-// Entry is one line of a lexicon.
-type Entry struct {
-	ID       string // stable within its lexicon; written into findings
-	Text     string // as the author wrote it; matched folded
-	Category string // risk id (measures.Risk), A1a … A5b
-	Tier     Tier
-	Source   string // where it came from
-}
-
-// Finding is one hit. Start and End are byte offsets in the unfolded logical text T.
-type Finding struct {
-	Entry    string
-	Category string
-	Tier     Tier
-	Start    int
-	End      int
-}
-
 // MaxRunes is the length limit of one entry, in folded runes. It bounds what a Window may hold back.
 const MaxRunes = 64
 
@@ -136,7 +109,7 @@ func (l *Lexicon) Counts() map[string]int {
 	return counts
 }
 
-// Scan returns every hit in text (overlapping ones too), ordered by End, then Start. Invalid UTF-8 is read as U+FFFD, one
+// Scan returns every hit in text (overlapping ones too), ordered by End, then Start, wherever the text stands. Invalid UTF-8 is read as U+FFFD, one
 // for each byte that is not part of a whole rune; it never allocates unless something is found.
 func (l *Lexicon) Scan(text []byte) []Finding {
 	c := cursor{l: l}

@@ -18,8 +18,11 @@ type Window struct {
 	over    bool // closed or violated
 }
 
-// NewWindow starts at offset 0 of an empty text.
-func (l *Lexicon) NewWindow() *Window { return &Window{c: cursor{l: l}} }
+// NewWindow starts at offset 0 of an empty text that stands in scene. acts tells which hits are violations and hold text
+// back; nil means those of the block tier.
+func (l *Lexicon) NewWindow(scene Scene, acts func(category string, tier Tier) bool) *Window {
+	return &Window{c: cursor{l: l}}
+}
 
 // Step is what one Write or Close allows.
 type Step struct {

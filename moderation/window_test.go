@@ -65,7 +65,7 @@ func reference(entries []Entry, text []byte) []Finding {
 			if !match || ascii(first) && word(i-1) || ascii(last) && word(i+len(want)) {
 				continue
 			}
-			out = append(out, Finding{e.ID, e.Category, e.Tier, units[i].start, units[i+len(want)-1].end})
+			out = append(out, Finding{Entry: e.ID, Category: e.Category, Tier: e.Tier, Start: units[i].start, End: units[i+len(want)-1].end})
 		}
 	}
 	order(out)
@@ -93,7 +93,7 @@ func TestScanEqualsReference(t *testing.T) {
 
 // stream runs a window over text cut at the given sizes, in bytes, and checks after every step that nothing leaked.
 func stream(t *rapid.T, l *Lexicon, text []byte, sizes []int) (string, []Finding, *Finding) {
-	w := l.NewWindow()
+	w := l.NewWindow(Scene{}, nil)
 	var visible []byte
 	var found []Finding
 	var violation *Finding
@@ -155,7 +155,7 @@ func TestWindowDependsOnTheTextAlone(t *testing.T) {
 // TestHoldIsShort: what is held back is no more than the longest block-tier entry with what is skipped in it.
 func TestHoldIsShort(t *testing.T) {
 	l := lexicon(t, testEntries...)
-	w := l.NewWindow()
+	w := l.NewWindow(Scene{}, nil)
 	read, shown := 0, 0
 	for _, piece := range strings.Split(strings.Repeat("普通文字没有什么可以说的 plain words ab 禁果 ", 200), "") {
 		s := w.Write([]byte(piece))
