@@ -1,0 +1,3 @@
+package moderation
+
+type filter struct{}
