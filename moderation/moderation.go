@@ -119,6 +119,7 @@ func (l *Lexicon) build(c compiled) error {
 		return err
 	}
 	l.letters, l.words.separable = letters, separable
+	l.filter = newFilter(written, seqs, letters.size)
 	if len(sounded) > 0 {
 		l.syllables = newSyllables(l.table)
 		seqs := sequences(c.texts, sounded, func(r rune) uint16 { return syllableClass(syllable(r)) })
@@ -199,7 +200,7 @@ func (l *Lexicon) Len() int { return len(l.entries) }
 
 // Size is what the automata take, in bytes.
 func (l *Lexicon) Size() int {
-	n := 2*len(l.letters.class) + l.words.bytes()
+	n := 2*len(l.letters.class) + l.words.bytes() + 16*len(l.filter.pairs)
 	if l.sounds != nil {
 		n += 2*len(l.syllables.class) + l.sounds.bytes()
 	}
@@ -225,12 +226,19 @@ func (l *Lexicon) Scan(text []byte) []Finding { return l.ScanIn(Scene{}, text) }
 // ScanIn is Scan for a text that stands in scene: entries whose scope excludes it find nothing.
 func (l *Lexicon) ScanIn(scene Scene, text []byte) []Finding {
 	c := cursor{l: l, scene: scene, text: text, blank: true}
-	c.read(len(text))
-	c.settle(true)
+	c.whole()
 	return c.found
 }
 
 // inScope tells whether a pattern applies in a scene.
 func (l *Lexicon) inScope(p int32, scene Scene) bool {
 	return scene == Scene{} || l.entries[l.patterns[p].entry].Scope.Holds(scene)
+}
+
+// scanStateful is Scan by the loop that streams use.
+func (l *Lexicon) scanStateful(text []byte) []Finding {
+	c := cursor{l: l, text: text, blank: true}
+	c.read(len(text))
+	c.settle(true)
+	return c.found
 }

@@ -28,7 +28,7 @@ const keepRunes = 4*MaxRunes + MaxNear
 func (c *cursor) settle(final bool) {
 	for c.next < len(c.queue) {
 		h := c.queue[c.next]
-		if c.first != nil && h.end > c.first.End {
+		if c.first != nil && h.end > c.first.End || h.to > c.seen {
 			break
 		}
 		v := no
