@@ -27,6 +27,8 @@ type inside struct {
 	PerDeltaNS  float64 `json:"window_ns_per_delta"`
 	StarterNS   float64 `json:"starter_pipeline_ns_per_kb_message"`
 	StarterHeld float64 `json:"starter_held_runes_mean"`
+
+	LostByWindows map[int]float64 `json:"lost_by_disjoint_windows"` // share of matches, by bytes of the window
 }
 
 func (rep *report) inside(m *material, words []string) error {
@@ -75,6 +77,10 @@ func (rep *report) inside(m *material, words []string) error {
 		sum += h
 	}
 	in.StarterHeld = float64(sum) / float64(len(held))
+	in.LostByWindows = map[int]float64{}
+	for _, size := range windowSizes() {
+		in.LostByWindows[size] = lostByWindows(signal, []byte(m.zh), size)
+	}
 	rep.Inside = append(rep.Inside, in)
 	return nil
 }
@@ -128,4 +134,26 @@ func holdBack(l *moderation.Lexicon, text string) (held []int, violations int, n
 		held = append(held, utf8.RuneCount(b[from+w.Released():at]))
 	}
 	return held, violations, float64(cpu()-start) / float64(len(held)+violations)
+}
+
+// windowSizes are those of published filters, and around them.
+func windowSizes() []int { return []int{24, 48, 128, 384, 1000} }
+
+// lostByWindows is the share of matches that are lost when text is scanned in windows of about size bytes that know nothing
+// of each other, none ending inside a rune.
+func lostByWindows(l *moderation.Lexicon, text []byte, size int) float64 {
+	all := len(l.Scan(text))
+	if all == 0 {
+		return 0
+	}
+	found := 0
+	for len(text) > 0 {
+		end := min(size, len(text))
+		for end < len(text) && !utf8.RuneStart(text[end]) {
+			end++
+		}
+		found += len(l.Scan(text[:end]))
+		text = text[end:]
+	}
+	return 1 - float64(found)/float64(all)
 }

@@ -96,6 +96,16 @@ func (rep *report) markdown() string {
 				i.PerDeltaNS, i.PipelineNS, i.MixedNS, i.PrivacyNS, i.CompileMS, size)
 		}
 		say("\nWith the starter lexicon: %.0f ns per KB, %.2f runes held in the mean.", rep.Inside[0].StarterNS, rep.Inside[0].StarterHeld)
+		say("\nMatches lost by windows that know nothing of each other, as published stream filters cut; hegui's loses none:\n")
+		say("| words | %s |", strings.Join(strings.Fields(strings.Trim(fmt.Sprint(windowSizes()), "[]")), " B | ")+" B")
+		say("|--:%s|", strings.Repeat("|--:", len(windowSizes())))
+		for _, i := range rep.Inside {
+			row := fmt.Sprintf("| %d |", i.Words)
+			for _, size := range windowSizes() {
+				row += fmt.Sprintf(" %.2f %% |", 100*i.LostByWindows[size])
+			}
+			say("%s", row)
+		}
 	}
 	if len(rep.Absent) > 0 {
 		say("\n## Not measured\n")
