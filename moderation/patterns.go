@@ -42,7 +42,8 @@ type pattern struct {
 	onlySep   bool // counts only where it is
 	startWord bool // its first rune is an ASCII letter or digit: needs a border before it
 	endWord   bool // its last is: needs one after it
-	plain     bool // a hit counts at once: nothing around it matters
+	plain     bool // nothing around a hit matters but ASCII letters and digits beside it
+	free      bool // these neither
 }
 
 // compiled is what the entries become before the automata are built.
