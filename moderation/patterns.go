@@ -73,7 +73,7 @@ func checkText(text string, folded []rune) error {
 
 // CheckEntry tells what is wrong with an entry, its id and its place among others aside.
 func CheckEntry(e Entry) error {
-	c := compiled{parts: map[int32]uint32{}}
+	c := compiled{parts: map[int32]uint32{}, reach: make([]int, 1)}
 	return c.add(0, e, folds())
 }
 
