@@ -82,7 +82,9 @@ type sounds struct {
 	zero  uint16 // of 〇
 }
 
-var readings = sync.OnceValue(func() *sounds {
+var readings = sync.OnceValue(readSounds)
+
+func readSounds() *sounds {
 	s := &sounds{names: make([]string, 1, 420)}
 	for name, chars := range rows(syllableTable) {
 		n := uint16(len(s.names))
@@ -96,7 +98,7 @@ var readings = sync.OnceValue(func() *sounds {
 		}
 	}
 	return s
-})
+}
 
 // syllable gives the number of the toneless pinyin syllable in which a Chinese character is first read, 0 for other runes.
 // Numbers are stable for one table only.
@@ -119,14 +121,16 @@ func syllableName(n uint16) string {
 }
 
 // splitForms maps characters to the pairs of characters they are written as by people who hide them (拆字).
-var splitForms = sync.OnceValue(func() map[rune][]string {
+var splitForms = sync.OnceValue(readHalves)
+
+func readHalves() map[rune][]string {
 	out := make(map[rune][]string, 512)
 	for key, forms := range rows(halvesTable) {
 		r, _ := utf8.DecodeRuneInString(key)
 		out[r] = strings.Fields(forms)
 	}
 	return out
-})
+}
 
 // halves gives the split forms of a character, the commonest first; none if it is not known to be split.
 // The forms are as people write them, not folded. The caller does not change them.

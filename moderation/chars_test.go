@@ -127,11 +127,17 @@ func TestHalves(t *testing.T) {
 	}
 }
 
-func BenchmarkCharTables(b *testing.B) {
-	b.Run("fold", func(b *testing.B) {
-		for b.Loop() {
-			runeMap(variantTable, 5000)
-			runeMap(lookalikeTable, 800)
-		}
-	})
+func BenchmarkTables(b *testing.B) {
+	for name, build := range map[string]func(){
+		"fold":      func() { runeMap(variantTable, 5000); runeMap(lookalikeTable, 800) },
+		"syllables": func() { readSounds() },
+		"halves":    func() { readHalves() },
+		"words":     func() { readWords() },
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				build()
+			}
+		})
+	}
 }
