@@ -41,9 +41,8 @@ type Lexicon struct {
 	programs  []*program
 	filter    *filter
 
-	scoped  bool
-	room    *sync.Pool // of *sweep
-	lattice func() *words
+	scoped bool
+	room   *sync.Pool // of *sweep
 }
 
 // kind is a category and tier that occur.
@@ -84,7 +83,7 @@ func Compile(entries []Entry) (*Lexicon, error) {
 		return nil, errors.Join(errs...)
 	}
 	l := &Lexicon{entries: sorted, table: table, patterns: c.patterns, parts: c.parts, reach: c.reach, allows: c.allows,
-		contexts: c.contexts, programs: c.regexps, lattice: sync.OnceValue(newWords), room: &sync.Pool{New: func() any { return new(sweep) }}}
+		contexts: c.contexts, programs: c.regexps, room: &sync.Pool{New: func() any { return new(sweep) }}}
 	if err := l.build(c); err != nil {
 		return nil, fmt.Errorf("moderation: %w", err)
 	}

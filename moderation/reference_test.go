@@ -122,7 +122,7 @@ func (n *naive) places(i int) []naiveHit {
 			}{Reversed, back})
 		}
 		if e.Forms.Split {
-			for _, s := range splitForms(want) {
+			for _, s := range splitVariants(want) {
 				forms = append(forms, struct {
 					form Form
 					want []rune
@@ -247,7 +247,7 @@ func (n *naive) counts(h naiveHit) bool {
 			return out
 		}
 		left, right := n.units[max(0, h.from-borderRunes):h.from], n.units[h.to:min(len(n.units), h.to+borderRunes)]
-		if !newWords().border(fold(left), fold(n.units[h.from:h.to]), fold(right)) {
+		if !wordBook().border(fold(left), fold(n.units[h.from:h.to]), fold(right)) {
 			return false
 		}
 	}
