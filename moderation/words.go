@@ -36,7 +36,7 @@ type words struct{ freq map[uint64]byte }
 // wordBook is the one book of the process, read when first asked for: all lexicons share it.
 var wordBook = sync.OnceValue(newWords)
 
-// newWords reads the table. It costs some 15 ms and 2 MB.
+// newWords reads the table. It costs some 15 ms and a megabyte.
 func newWords() *words {
 	w := &words{freq: make(map[uint64]byte, 50_000)}
 	zipped, err := gzip.NewReader(bytes.NewReader(wordTable))
