@@ -127,7 +127,7 @@ type Table struct {
 	risks map[string]int
 	cells [][]cell // by risk (the last is every other category), then tier
 	acts  [][]bool // any reachable row of the cell does something
-	masks bool // a hit of another detector than the lexicon can be masked
+	masks bool     // a hit of another detector than the lexicon can be masked
 }
 
 // cell is a row with its decision as it stands at the place.

@@ -118,7 +118,9 @@ func TestTableEqualsRows(t *testing.T) {
 		want := p.base.at(place)
 		for i := range p.rows {
 			r := &p.rows[i]
-			member := func(list []string, v string) bool { return len(list) == 0 || strings.Contains(" "+strings.Join(list, " ")+" ", " "+v+" ") }
+			member := func(list []string, v string) bool {
+				return len(list) == 0 || strings.Contains(" "+strings.Join(list, " ")+" ", " "+v+" ")
+			}
 			tier := len(r.tiers) == 0
 			for _, x := range r.tiers {
 				tier = tier || x == c.Tier
@@ -205,13 +207,22 @@ func FuzzParsePolicy(f *testing.F) {
 }
 
 func BenchmarkDecide(b *testing.B) {
-	p := policy(b, strings.ReplaceAll(manyRows, `when: 'entry == "b4" && form != "pinyin"', `, ""))
+	plain, _, _ := strings.Cut(strings.ReplaceAll(manyRows, `when: 'entry == "b4" && form != "pinyin"', `, ""), "tests:")
+	p := policy(b, plain)
 	table := p.At(Place{Scene: Scene{Service: "s", Direction: "in", User: "minor"}})
 	c := Case{Category: "A2c", Tier: Block, Severity: 2, Detector: KindLexicon}
 	b.ReportAllocs()
 	for b.Loop() {
 		if table.Decide(c).Action != Refuse {
 			b.Fatal("wrong")
+		}
+	}
+}
+
+func BenchmarkParsePolicy(b *testing.B) {
+	for b.Loop() {
+		if _, err := ParsePolicy("b", []byte(manyRows)); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
