@@ -60,6 +60,18 @@ func (w *Window) Close() Step {
 	return s
 }
 
+// Resume goes on after the end of the violation last reported, as if the text began there; the next Write or Close reads
+// what had come with it. The bytes of the violation itself are never released: who resumes shows them, or something in
+// their place. Without a violation it does nothing.
+func (w *Window) Resume() {
+	if !w.c.stop {
+		return
+	}
+	w.out = w.scanned - w.base
+	w.c = cursor{l: w.c.l}
+	w.over = false
+}
+
 // shift forgets what the step before released.
 func (w *Window) shift() {
 	w.buf = w.buf[:copy(w.buf, w.buf[w.out:])]
