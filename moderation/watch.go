@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -29,6 +30,7 @@ type Watch struct {
 	table     *Table
 	detectors []Detector
 	enforce   bool
+	now       func() time.Time
 	stream    StreamPolicy
 
 	text     []byte // T from base on
@@ -65,6 +67,7 @@ type span struct{ start, end int }
 type Answer struct {
 	Detector Description
 	Judgement
+	Took time.Duration
 }
 
 // WatchOptions of NewWatch.
@@ -73,7 +76,8 @@ type WatchOptions struct {
 	Scene     Scene
 	Table     *Table // the policy at the scene
 	Detectors []Detector
-	Observe   bool // record what would have been done, and show everything
+	Observe   bool             // record what would have been done, and show everything
+	Now       func() time.Time // to tell how long detectors were out; nil: that is not told
 }
 
 // WatchFinding is a finding with where it comes from and what the policy says about it.
@@ -91,12 +95,14 @@ type Degraded struct {
 	Rule       OnError
 	Start, End int
 	Reason     string
+	Took       time.Duration // waited for in vain
 }
 
 // Cut says that T ends early.
 type Cut struct {
 	At       int          // T stands up to here
 	Exposed  int          // bytes of T that had been shown after At
+	Shown    int          // the same in characters
 	Finding  WatchFinding // why; its Decision is what to do
 	Degraded *Degraded    // or that a detector could not work, whose rule is to hold
 }
@@ -111,7 +117,7 @@ type WatchStep struct {
 
 // NewWatch starts at offset 0 of an empty text. ctx ends with the exchange; a detector's check ends with it.
 func NewWatch(ctx context.Context, o WatchOptions) *Watch {
-	w := &Watch{ctx: ctx, lexicon: o.Lexicon, hash: o.Lexicon.Hash(), scene: o.Scene, table: o.Table, detectors: o.Detectors, enforce: !o.Observe,
+	w := &Watch{ctx: ctx, lexicon: o.Lexicon, hash: o.Lexicon.Hash(), scene: o.Scene, table: o.Table, detectors: o.Detectors, enforce: !o.Observe, now: o.Now,
 		stream: Fold(o.Detectors, o.Scene.User)}
 	acts := o.Table.Acts
 	if o.Observe {
@@ -133,8 +139,8 @@ func (w *Watch) Write(chunk []byte) WatchStep {
 	w.forget()
 	from := w.released
 	w.check(w.released < w.clean, false)
+	w.text = append(w.text, chunk...)
 	if !w.over {
-		w.text = append(w.text, chunk...)
 		w.lex(w.window.Write(chunk), false)
 		w.check(false, w.cut != nil)
 	}
@@ -167,7 +173,7 @@ func (w *Watch) Abandon() []WatchFinding {
 // Released is the number of bytes of T that have been shown.
 func (w *Watch) Released() int { return w.released }
 
-// Held returns the bytes of T that have not been shown.
+// Held returns the bytes of T that have not been shown, also those that came with a cut.
 func (w *Watch) Held() []byte { return w.text[w.released-w.base:] }
 
 // lex works off a step of the lexicon's window, and goes on after hits that do not end T.
@@ -234,7 +240,9 @@ func (w *Watch) check(wait, last bool) {
 func (w *Watch) report(from int, ended bool) (s WatchStep) {
 	if ended && w.cut != nil {
 		w.over = true
-		w.cut.Exposed = max(from-w.cut.At, 0)
+		if from > w.cut.At {
+			w.cut.Exposed, w.cut.Shown = from-w.cut.At, utf8.RuneCount(w.text[w.cut.At-w.base:from-w.base])
+		}
 		w.released = max(from, w.cut.At)
 		s.Cut = w.cut
 	}
@@ -289,8 +297,8 @@ func (w *Watch) launch() {
 	q := Query{Scene: w.scene, Text: slices.Clone(w.text[p.start-w.base : p.end-w.base]), Context: slices.Clone(w.text[before : p.start-w.base])}
 	answers := make(chan []Answer, 1)
 	w.answers = answers
-	ctx, detectors := w.ctx, w.detectors
-	go func() { answers <- ConsultAll(ctx, detectors, q) }()
+	ctx, detectors, now := w.ctx, w.detectors, w.now
+	go func() { answers <- ConsultAll(ctx, detectors, q, now) }()
 }
 
 // judge takes in the answers about a piece.
@@ -301,7 +309,7 @@ func (w *Watch) judge(replies []Answer) {
 	var held *Degraded
 	for _, r := range replies {
 		if r.Outcome == Unavailable {
-			d := Degraded{Detector: r.Detector.Name, Rule: r.Detector.OnError, Start: p.start, End: p.end, Reason: r.Reason}
+			d := Degraded{Detector: r.Detector.Name, Rule: r.Detector.OnError, Start: p.start, End: p.end, Reason: r.Reason, Took: r.Took}
 			w.degraded = append(w.degraded, d)
 			if d.Rule == Hold && held == nil {
 				held = &d
@@ -416,14 +424,20 @@ func (w *Watch) forget() {
 	w.masks = slices.DeleteFunc(w.masks, func(m span) bool { return m.end <= w.released })
 }
 
-// ConsultAll asks all detectors the same at once and waits for all answers.
-func ConsultAll(ctx context.Context, detectors []Detector, q Query) []Answer {
+// ConsultAll asks all detectors the same at once and waits for all answers. With a clock it tells how long each took.
+func ConsultAll(ctx context.Context, detectors []Detector, q Query, now func() time.Time) []Answer {
 	out := make([]Answer, len(detectors))
 	done := make(chan struct{})
 	for i, d := range detectors {
 		go func() {
 			defer func() { done <- struct{}{} }()
+			if now == nil {
+				out[i] = consult(ctx, d, q)
+				return
+			}
+			began := now()
 			out[i] = consult(ctx, d, q)
+			out[i].Took = now().Sub(began)
 		}()
 	}
 	for range detectors {
@@ -444,8 +458,8 @@ func sortFindings(found []WatchFinding) []WatchFinding {
 func consult(ctx context.Context, d Detector, q Query) (r Answer) {
 	defer func() {
 		if p := recover(); p != nil {
-			r = Answer{Description{Name: "unknown"}, Judgement{Outcome: Unavailable, Reason: fmt.Sprintf("panic: %v", p)}}
+			r = Answer{Detector: Description{Name: "unknown"}, Judgement: Judgement{Outcome: Unavailable, Reason: fmt.Sprintf("panic: %v", p)}}
 		}
 	}()
-	return Answer{d.Describe(), Consult(ctx, d, q)}
+	return Answer{Detector: d.Describe(), Judgement: Consult(ctx, d, q)}
 }
