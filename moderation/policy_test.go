@@ -1,6 +1,7 @@
 package moderation
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -179,6 +180,21 @@ func TestPolicyTestsOnTextsNeedTheLexicon(t *testing.T) {
 	}
 	if err := p.Test(lexicon(t)); err == nil || !strings.Contains(err.Error(), "fruit: expects refuse, gets allow") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestDocumentedPolicies: the examples of the documentation compile and pass their own tests.
+func TestDocumentedPolicies(t *testing.T) {
+	for _, lang := range []string{"en", "zh"} {
+		page, err := os.ReadFile("../docs/" + lang + "/policy.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, example, _ := strings.Cut(string(page), "```yaml\n")
+		example, _, _ = strings.Cut(example, "```")
+		if err := policy(t, example).Test(lexicon(t, StarterEntries()...)); err != nil {
+			t.Errorf("%s: %v", lang, err)
+		}
 	}
 }
 
