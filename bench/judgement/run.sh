@@ -15,7 +15,7 @@ for tool in git go python3; do
 done
 get() { # folder, repository
 	[ -d "$cache/$1" ] && return
-	git clone --quiet --depth 1 "https://github.com/$2" "$cache/$1.part" && mv "$cache/$1.part" "$cache/$1" ||
+	GIT_TERMINAL_PROMPT=0 git clone --quiet --depth 1 "https://github.com/$2" "$cache/$1.part" && mv "$cache/$1.part" "$cache/$1" ||
 		{ rm -rf "$cache/$1.part"; echo "bench/judgement: $2 cannot be fetched; name a folder of sets with -sets and a list with -list" >&2; exit 1; }
 }
 get sets/ChineseHarm-bench zjunlp/ChineseHarm-bench
