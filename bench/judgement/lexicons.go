@@ -37,6 +37,10 @@ func lexicons(o options) ([]judged, error) {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		out = append(out, named(name+", raw in hegui", raw)[0])
+		if raw, err = compiled(everyForm(entriesOf(words))); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		out = append(out, named(name+", raw in hegui with every form", raw)[0])
 	}
 	for _, file := range split(o.lexicons) {
 		data, err := os.ReadFile(file)
@@ -57,7 +61,42 @@ func lexicons(o options) ([]judged, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(out, named("starter", starter)...), nil
+	out = append(out, named("starter", starter)...)
+	if starter, err = compiled(everyForm(moderation.StarterEntries())); err != nil {
+		return nil, err
+	}
+	return append(out, named("starter with every form", starter)[1]), nil
+}
+
+// everyForm has each entry looked for in all disguises that its length allows: what that finds, and what it costs.
+func everyForm(entries []moderation.Entry) []moderation.Entry {
+	out := slices.Clone(entries)
+	readable := map[rune]bool{} // hegui has a reading of it
+	read := func(r rune) bool {
+		yes, known := readable[r]
+		if !known {
+			_, err := moderation.Compile([]moderation.Entry{{ID: "x", Text: strings.Repeat(string(r), 4), Category: "A1a", Tier: moderation.Block, Forms: moderation.Forms{Pinyin: true}}})
+			yes = err == nil
+			readable[r] = yes
+		}
+		return yes
+	}
+	for i, e := range out {
+		if e.Kind != moderation.Contain || e.Allow {
+			continue
+		}
+		n, han, known := utf8.RuneCountInString(e.Text), 0, 0
+		for _, r := range e.Text {
+			if unicode.Is(unicode.Han, r) {
+				han++
+				if read(r) {
+					known++
+				}
+			}
+		}
+		out[i].Forms = moderation.Forms{Separated: n >= 3, Pinyin: n >= 4 && known == n, Split: n >= 2 && han > 0, Reversed: n >= 3}
+	}
+	return out
 }
 
 func compiled(entries []moderation.Entry) (*moderation.Lexicon, error) {
