@@ -31,6 +31,7 @@ type Lexicon struct {
 	reach    []int            // by entry
 	allows   bool
 	contexts bool
+	withs    bool // some context asks for hits of a risk
 	kinds    []kind
 
 	letters   *alphabet
@@ -40,9 +41,8 @@ type Lexicon struct {
 	programs  []*program
 	filter    *filter
 
-	scoped  bool
-	room    *sync.Pool // of *sweep
-	lattice func() *words
+	scoped bool
+	room   *sync.Pool // of *sweep
 }
 
 // kind is a category and tier that occur.
@@ -83,7 +83,7 @@ func Compile(entries []Entry) (*Lexicon, error) {
 		return nil, errors.Join(errs...)
 	}
 	l := &Lexicon{entries: sorted, table: table, patterns: c.patterns, parts: c.parts, reach: c.reach, allows: c.allows,
-		contexts: c.contexts, programs: c.regexps, lattice: sync.OnceValue(newWords), room: &sync.Pool{New: func() any { return new(sweep) }}}
+		contexts: c.contexts, programs: c.regexps, room: &sync.Pool{New: func() any { return new(sweep) }}}
 	if err := l.build(c); err != nil {
 		return nil, fmt.Errorf("moderation: %w", err)
 	}
@@ -100,6 +100,7 @@ func (l *Lexicon) build(c compiled) error {
 	for i := range c.patterns {
 		p := &c.patterns[i]
 		e := &l.entries[p.entry]
+		l.withs = l.withs || slices.ContainsFunc(e.Context, func(x Context) bool { return x.Rule == With })
 		scope := e.Scope
 		l.scoped = l.scoped || len(scope.Services)+len(scope.Directions)+len(scope.Channels)+len(scope.Users) > 0
 		p.plain = p.role == roleHit && p.form != Homophone && e.Kind == Contain && !e.Border && len(e.Context) == 0
@@ -246,7 +247,7 @@ func (l *Lexicon) ScanStateful(text []byte) []Finding {
 // begin takes the room for a scan of a whole text.
 func (l *Lexicon) begin(scene Scene, text []byte) *sweep {
 	s := l.room.Get().(*sweep)
-	s.cursor = cursor{l: l, scene: scene, text: text, blank: true, plain: !l.allows, queue: s.queue[:0], hits: s.hits[:0]}
+	s.cursor = cursor{l: l, scene: scene, text: text, blank: true, plain: !l.allows && !l.withs, queue: s.queue[:0], hits: s.hits[:0]}
 	return s
 }
 

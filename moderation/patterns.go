@@ -73,7 +73,7 @@ func checkText(text string, folded []rune) error {
 
 // CheckEntry tells what is wrong with an entry, its id and its place among others aside.
 func CheckEntry(e Entry) error {
-	c := compiled{parts: map[int32]uint32{}}
+	c := compiled{parts: map[int32]uint32{}, reach: make([]int, 1)}
 	return c.add(0, e, folds())
 }
 
@@ -167,7 +167,7 @@ func (c *compiled) forms(i int32, e Entry, r role, folded []rune) error {
 		variant(Reversed, back)
 	}
 	if f.Split {
-		for _, text := range splitForms(folded) {
+		for _, text := range splitVariants(folded) {
 			variant(Split, foldText(folds(), string(text)))
 		}
 	}
@@ -191,8 +191,8 @@ func (c *compiled) forms(i int32, e Entry, r role, folded []rune) error {
 	return nil
 }
 
-// splitForms writes the characters of a text as their halves: one at a time, and all that can be.
-func splitForms(text []rune) [][]rune {
+// splitVariants writes the characters of a text as their halves: one at a time, and all that can be.
+func splitVariants(text []rune) [][]rune {
 	var out [][]rune
 	var all []rune
 	n := 0

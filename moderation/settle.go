@@ -233,7 +233,7 @@ func (c *cursor) onBorders(h raw, final bool) settled {
 	left := c.runesBefore(h.start, buf[:0:borderRunes])
 	hit := c.runesAfter(h.start, h.end, buf[borderRunes:borderRunes:borderRunes+3])
 	right := c.runesAfter(h.end, c.at, buf[borderRunes+3:borderRunes+3])
-	if c.l.lattice().border(left, hit, right) {
+	if wordBook().border(left, hit, right) {
 		return yes
 	}
 	return no
