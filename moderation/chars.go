@@ -120,8 +120,8 @@ func syllableName(n uint16) string {
 	return ""
 }
 
-// splitForms maps characters to the pairs of characters they are written as by people who hide them (拆字).
-var splitForms = sync.OnceValue(readHalves)
+// splitPairs maps characters to the pairs of characters they are written as by people who hide them (拆字).
+var splitPairs = sync.OnceValue(readHalves)
 
 func readHalves() map[rune][]string {
 	out := make(map[rune][]string, 512)
@@ -134,4 +134,4 @@ func readHalves() map[rune][]string {
 
 // halves gives the split forms of a character, the commonest first; none if it is not known to be split.
 // The forms are as people write them, not folded. The caller does not change them.
-func halves(r rune) []string { return splitForms()[r] }
+func halves(r rune) []string { return splitPairs()[r] }

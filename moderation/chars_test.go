@@ -106,7 +106,7 @@ func TestHalves(t *testing.T) {
 	if halves('一') != nil || halves('x') != nil {
 		t.Error("what is not split has no halves")
 	}
-	table := splitForms()
+	table := splitPairs()
 	if len(table) < 600 {
 		t.Fatalf("%d characters: the table is not whole", len(table))
 	}
@@ -132,7 +132,7 @@ func BenchmarkTables(b *testing.B) {
 		"fold":      func() { runeMap(variantTable, 5000); runeMap(lookalikeTable, 800) },
 		"syllables": func() { readSounds() },
 		"halves":    func() { readHalves() },
-		"words":     func() { readWords() },
+		"words":     func() { newWords() },
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

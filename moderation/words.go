@@ -33,10 +33,11 @@ const (
 // words knows common Chinese words, simplified, of one to four characters, and how frequent they are. It never changes.
 type words struct{ freq map[uint64]byte }
 
-// wordBook reads the table, once.
-var wordBook = sync.OnceValue(readWords)
+// wordBook is the one book of the process, read when first asked for: all lexicons share it.
+var wordBook = sync.OnceValue(newWords)
 
-func readWords() *words {
+// newWords reads the table. It costs some 15 ms and a megabyte.
+func newWords() *words {
 	w := &words{freq: make(map[uint64]byte, 50_000)}
 	zipped, err := gzip.NewReader(bytes.NewReader(wordTable))
 	if err != nil {
