@@ -290,3 +290,51 @@ func TestSignalsNeverActByDefault(t *testing.T) {
 		}
 	}
 }
+
+// TestADetectorCutsWhileTheModelThinks: a finding ends the answer when it is made, not with the model's next word, and text
+// that waits for a detector leaves when it is free.
+func TestADetectorCutsWhileTheModelThinks(t *testing.T) {
+	free := make(chan struct{})
+	t.Cleanup(func() { close(free) })
+	first := strings.Repeat("好", 40)
+	for _, e := range []int{-1, 120} {
+		for _, poison := range []bool{false, true} {
+			text := first
+			if poison {
+				text = "毒药" + first[:38*len("好")]
+			}
+			h := ruled(t, noRow, func(w http.ResponseWriter, r *http.Request) {
+				_, _ = fmt.Fprintf(w, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":%q}}]}\n\n", text)
+				w.(http.Flusher).Flush()
+				select {
+				case <-free:
+				case <-r.Context().Done():
+				}
+			}, func(s *service.Service) { s.Label = "ui" }, newGuard(moderation.Hold, e))
+			r, err := http.NewRequest(http.MethodPost, h.url+"/v1/chat/completions", strings.NewReader(`{"model":"m","stream":true,"messages":[{"role":"user","content":"你好"}]}`))
+			must(t, err)
+			r.Header.Set("Authorization", "Bearer "+h.key)
+			r.Header.Set("X-Hegui-User", "alice")
+			began := time.Now()
+			resp, err := http.DefaultClient.Do(r)
+			must(t, err)
+			want := first
+			if poison {
+				want = "content_filter"
+			}
+			var got strings.Builder
+			buffer := make([]byte, 4096)
+			for !strings.Contains(got.String(), want) {
+				n, err := resp.Body.Read(buffer)
+				got.Write(buffer[:n])
+				if err != nil {
+					break
+				}
+			}
+			_ = resp.Body.Close()
+			if !strings.Contains(got.String(), want) || time.Since(began) > time.Second { // the model's silence would be cut at 2 s
+				t.Errorf("E %d, poison %t: after %s %s", e, poison, time.Since(began), got.String())
+			}
+		}
+	}
+}

@@ -31,6 +31,7 @@ type Watch struct {
 	detectors []Detector
 	enforce   bool
 	now       func() time.Time
+	wake      func()
 	stream    StreamPolicy
 
 	text     []byte // T from base on
@@ -77,6 +78,7 @@ type WatchOptions struct {
 	Table     *Table // the policy at the scene
 	Detectors []Detector
 	Observe   bool             // record what would have been done, and show everything
+	Wake      func()           // called, from anywhere, when Poll has news; nil: nobody waits for it
 	Now       func() time.Time // to tell how long detectors were out; nil: that is not told
 }
 
@@ -117,7 +119,7 @@ type WatchStep struct {
 
 // NewWatch starts at offset 0 of an empty text. ctx ends with the exchange; a detector's check ends with it.
 func NewWatch(ctx context.Context, o WatchOptions) *Watch {
-	w := &Watch{ctx: ctx, lexicon: o.Lexicon, hash: o.Lexicon.Hash(), scene: o.Scene, table: o.Table, detectors: o.Detectors, enforce: !o.Observe, now: o.Now,
+	w := &Watch{ctx: ctx, lexicon: o.Lexicon, hash: o.Lexicon.Hash(), scene: o.Scene, table: o.Table, detectors: o.Detectors, enforce: !o.Observe, now: o.Now, wake: o.Wake,
 		stream: Fold(o.Detectors, o.Scene.User)}
 	acts := o.Table.Acts
 	if o.Observe {
@@ -144,6 +146,17 @@ func (w *Watch) Write(chunk []byte) WatchStep {
 		w.lex(w.window.Write(chunk), false)
 		w.check(false, w.cut != nil)
 	}
+	return w.report(from, w.cut != nil)
+}
+
+// Poll takes in what detectors have answered since, without waiting, and releases what that allows.
+func (w *Watch) Poll() WatchStep {
+	if w.over {
+		return WatchStep{}
+	}
+	w.forget()
+	from := w.released
+	w.check(false, false)
 	return w.report(from, w.cut != nil)
 }
 
@@ -297,8 +310,13 @@ func (w *Watch) launch() {
 	q := Query{Scene: w.scene, Text: slices.Clone(w.text[p.start-w.base : p.end-w.base]), Context: slices.Clone(w.text[before : p.start-w.base])}
 	answers := make(chan []Answer, 1)
 	w.answers = answers
-	ctx, detectors, now := w.ctx, w.detectors, w.now
-	go func() { answers <- ConsultAll(ctx, detectors, q, now) }()
+	ctx, detectors, now, wake := w.ctx, w.detectors, w.now, w.wake
+	go func() {
+		answers <- ConsultAll(ctx, detectors, q, now)
+		if wake != nil {
+			wake()
+		}
+	}()
 }
 
 // judge takes in the answers about a piece.
