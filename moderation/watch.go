@@ -129,6 +129,7 @@ func NewWatch(ctx context.Context, o WatchOptions) *Watch {
 		w.stream.Exposed = 0
 	}
 	w.window = o.Lexicon.NewWindow(o.Scene, acts)
+	w.window.Spare(func(f Finding) bool { return w.table.Decide(CaseOf(f)).Action == Allow })
 	w.spare = w.stream.Exposed
 	return w
 }
@@ -143,7 +144,7 @@ func (w *Watch) Write(chunk []byte) WatchStep {
 	w.check(w.released < w.clean, false)
 	w.text = append(w.text, chunk...)
 	if !w.over {
-		w.lex(w.window.Write(chunk), false)
+		w.lex(w.window.Write(chunk))
 		w.check(false, w.cut != nil)
 	}
 	return w.report(from, w.cut != nil)
@@ -167,7 +168,7 @@ func (w *Watch) Close() WatchStep {
 	}
 	w.forget()
 	from := w.released
-	w.lex(w.window.Close(), true)
+	w.lex(w.window.Close())
 	w.check(true, true)
 	s := w.report(from, true)
 	w.over = true
@@ -189,8 +190,8 @@ func (w *Watch) Released() int { return w.released }
 // Held returns the bytes of T that have not been shown, also those that came with a cut.
 func (w *Watch) Held() []byte { return w.text[w.released-w.base:] }
 
-// lex works off a step of the lexicon's window, and goes on after hits that do not end T.
-func (w *Watch) lex(s Step, last bool) {
+// lex works off a step of the lexicon's window, and goes on after hits that are masked.
+func (w *Watch) lex(s Step) {
 	for {
 		w.clean += len(s.Release)
 		for _, f := range s.Findings {
@@ -201,21 +202,13 @@ func (w *Watch) lex(s Step, last bool) {
 		}
 		hit := w.lexical(*s.Violation)
 		w.clean = hit.Start
-		switch {
-		case !w.enforce || hit.Decision.Action == Allow:
-		case hit.Decision.Action == Mask:
-			w.masks = append(w.masks, span{hit.Start, hit.End})
-		default:
+		if hit.Decision.Action != Mask {
 			w.cut = &Cut{At: hit.Start, Finding: hit}
 			return
 		}
+		w.masks = append(w.masks, span{hit.Start, hit.End})
 		w.clean = hit.End
-		w.window.Resume()
-		if last {
-			s = w.window.Close()
-		} else {
-			s = w.window.Write(nil)
-		}
+		s = w.window.Resume()
 	}
 }
 
@@ -364,7 +357,7 @@ func (w *Watch) judge(replies []Answer) {
 	w.cut, w.over, w.verified = first, true, first.At
 	// What of the lexicon's findings counts must not depend on how far it has read.
 	w.found = w.found[:0]
-	for _, f := range w.lexicon.Scan(w.text[:first.At-w.base]) {
+	for _, f := range w.lexicon.ScanIn(w.scene, w.text[:first.At-w.base]) {
 		f.Start, f.End = f.Start+w.base, f.End+w.base
 		w.found = append(w.found, w.lexical(f))
 	}

@@ -128,7 +128,7 @@ func runWatch(o WatchOptions, text string, sizes []int, look func(*Watch)) watch
 
 var watchParts = []string{"abc", "a\u200bbc", "禁果出售", "禁果", "x y", "poison", "毒药", "悲伤", "普通文字没有什么可以说的。", "plain words go on! ", "很长的一段话没有标点符号一直说下去", "😀", "\xff", "\n", "ab", "1"}
 
-func drawText(t *rapid.T) string {
+func drawWatched(t *rapid.T) string {
 	return strings.Join(rapid.SliceOfN(rapid.SampledFrom(watchParts), 0, 40).Draw(t, "text"), "")
 }
 
@@ -142,7 +142,7 @@ func TestWatchDependsOnTheTextAlone(t *testing.T) {
 	l := lexicon(t, testEntries...)
 	tables := map[string]*Table{"unknown": watchTable(t, "unknown"), "minor": watchTable(t, "minor")}
 	rapid.Check(t, func(t *rapid.T) {
-		text := drawText(t)
+		text := drawWatched(t)
 		exposure := rapid.SampledFrom([]Exposure{{}, {Sync: true}, {Otherwise: 7}, {Otherwise: Unlimited}}).Draw(t, "exposure")
 		user := rapid.SampledFrom([]string{"unknown", "minor"}).Draw(t, "user")
 		run := func(sizes []int, delay time.Duration) watched {
@@ -204,7 +204,7 @@ func TestExposureIsBounded(t *testing.T) {
 	l := lexicon(t, testEntries...)
 	table := watchTable(t, "unknown")
 	rapid.Check(t, func(t *rapid.T) {
-		text := drawText(t)
+		text := drawWatched(t)
 		e := rapid.SampledFrom([]int{-1, 1, 7, 60, 120}).Draw(t, "E")
 		d := &fake{about: Description{Name: "a", Kind: "guard", Exposed: Exposure{Otherwise: e}}, words: watchWords, dies: int64(rapid.IntRange(1, 6).Draw(t, "dies")),
 			delay: time.Duration(rapid.IntRange(0, 100).Draw(t, "delay")) * time.Microsecond}
@@ -317,5 +317,27 @@ func TestObservingShowsEverything(t *testing.T) {
 	got := runWatch(WatchOptions{Lexicon: l, Scene: Scene{Direction: "out"}, Table: watchTable(t, ""), Detectors: []Detector{d}, Observe: true}, text, []int{3, 9, 4}, nil)
 	if got.visible != text || got.at >= 0 || strings.Count(got.findings, "stop") < 3 || !strings.Contains(got.findings, "mask") {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestAnExceptionHidesNothingElse: a hit that a row lets pass does not swallow another that begins in it or goes on after it,
+// and a row on signals holds streams back like one on the block tier.
+func TestAnExceptionHidesNothingElse(t *testing.T) {
+	l := lexicon(t, Entry{ID: "short", Text: "禁果", Category: "A1f", Tier: Block}, Entry{ID: "long", Text: "禁果出售", Category: "A1f", Tier: Block},
+		Entry{ID: "next", Text: "果汁店", Category: "A1f", Tier: Block}, Entry{ID: "signal", Text: "悲伤", Category: "A2i", Tier: Signal})
+	table := policy(t, `name: x
+rows:
+  - {name: fine, when: 'entry == "short"', action: allow}
+  - {name: signals, category: [A2i], tier: [signal], action: guide}
+  - {name: block-tier, tier: [block], action: block}
+default: {action: allow}
+`).At(Place{Scene: Scene{Direction: "out"}})
+	for text, want := range map[string]string{"一个禁果好": "一个禁果好", "一个禁果出售": "一个", "一个禁果出": "一个禁果出", "一个禁果汁店": "一个禁", "我很悲伤了": "我很"} {
+		for _, sizes := range [][]int{nil, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}} {
+			got := runWatch(WatchOptions{Lexicon: l, Scene: Scene{Direction: "out"}, Table: table}, text, sizes, nil)
+			if got.visible != want || (got.at >= 0) != (want != text) {
+				t.Errorf("%s: %+v", text, got)
+			}
+		}
 	}
 }
