@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"pgregory.net/rapid"
+
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/service"
@@ -337,4 +339,40 @@ func TestADetectorCutsWhileTheModelThinks(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestPolicyAndDetectorsDoNotDependOnCuts is P1 through the whole gateway with masks, guidance and a detector: however
+// upstream cuts the answer, findings, verdict and the text that stands in the end are the same.
+func TestPolicyAndDetectorsDoNotDependOnCuts(t *testing.T) {
+	var pieces atomic.Pointer[[]string]
+	d := newGuard(moderation.Hold, -1)
+	h := ruled(t, "{name: r, category: [A4a], action: mask}\n  - {name: g, category: [A1f], tier: [signal], action: guide, text_zh: 请先休息, text_en: rest}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, eventStream(*pieces.Load()))
+	}, func(s *service.Service) { s.Label = "ui" }, d)
+	parts := []string{"密语", "密", "语", "禁果", "禁", "毒药", "毒", "forbidden fruit", "平常的话没有问题。", "plain words! ", "13812345678", "\n", "😀", strings.Repeat("长", 45)}
+	rapid.Check(t, func(t *rapid.T) {
+		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom(parts), 1, 25).Draw(t, "text"), "")
+		run := func(e int, p []string) (content string, clean string, record string) {
+			d.about.Exposed.Otherwise = e
+			pieces.Store(&p)
+			r := h.chat("hi", true, "X-Hegui-Events", "moderation")
+			rec := h.record(r)
+			content, clean = r.stream(h.t).content, "whole"
+			if _, after, ok := strings.Cut(r.body, `"from":`); ok {
+				clean, _, _ = strings.Cut(after, ",")
+			}
+			return content, clean, fmt.Sprint(rec.Findings, rec.Verdict, rec.Reason)
+		}
+		cut := cutRunes(text, rapid.SliceOfN(rapid.IntRange(1, 5), 0, 60).Draw(t, "runes"))
+		a, fromA, recordA := run(-1, []string{text})
+		b, fromB, recordB := run(-1, cut)
+		if a != b || fromA != fromB || recordA != recordB {
+			t.Fatalf("%q\nwhole %q %s %s\ncut   %q %s %s", text, a, fromA, recordA, b, fromB, recordB)
+		}
+		c, fromC, recordC := run(20, cut) // up to 20 characters more may have been shown
+		if fromA != fromC || recordA != recordC {
+			t.Fatalf("%q\nE 0   %q %s %s\nE 20  %q %s %s", text, a, fromA, recordA, c, fromC, recordC)
+		}
+	})
 }
