@@ -17,6 +17,7 @@ const (
 	ModelInForce   Verb = "model.in_force"
 	TextInForce    Verb = "text.in_force"
 	LexiconInForce Verb = "lexicon.in_force"
+	PolicyInForce  Verb = "policy.in_force"
 	KeyIssued      Verb = "key.issued"
 	KeyRevoked     Verb = "key.revoked"
 
@@ -59,6 +60,7 @@ func Verbs() []VerbDoc {
 		{ModelInForce, true, "A version of a model's dossier (vendor, region, filing number) took effect. Body: its hash."},
 		{TextInForce, true, "A version of an agreement took effect. Body: service, number, hash, effective date."},
 		{LexiconInForce, true, "A compiled lexicon took effect on a node. Body: hash, entries, counts per risk."},
+		{PolicyInForce, true, "A moderation policy took effect on a node. Body: hash, name, rows."},
 		{KeyIssued, true, "A key was issued to an application. Body: service, application, expiry; never the secret."},
 		{KeyRevoked, true, "A key was revoked. Body: reason."},
 		{UserSeen, false, "A pseudonym was seen for the first time. Body: service."},

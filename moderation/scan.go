@@ -28,7 +28,6 @@ type cursor struct {
 	l     *Lexicon
 	scene Scene
 	acts  func(category string, tier Tier) bool // nil: block tier
-	wide  bool                                  // entries of other tiers than block act as well
 
 	text     []byte // T from base to base+len(text), at least as far back as anything under way
 	base     int
@@ -38,16 +37,17 @@ type cursor struct {
 	sounded  state // pinyin
 	machines []machine
 
-	queue []raw // by end, start, pattern
-	next  int   // queue[:next] are judged
-	parts map[int32]uint32
-	hits  []raw     // that count, of a whole text
-	found []Finding // of a window
-	first *violation
-	blank bool // T before base is nothing but space
-	until bool // stop at the first violation
-	plain bool // a whole text, and no entry cancels hits: what nothing around matters for counts at once
-	limit int  // rune index behind the violation
+	queue        []raw // by end, start, pattern
+	next         int   // queue[:next] are judged
+	parts        map[int32]uint32
+	hits         []raw     // that count, of a whole text
+	found        []Finding // of a window
+	first        *violation
+	blank        bool  // T before base is nothing but space
+	tight, loose uint8 // what the trie says lies below a node that must be held back
+	until        bool  // stop at the first violation
+	plain        bool  // a whole text, and no entry cancels hits: what nothing around matters for counts at once
+	limit        int   // rune index behind the violation
 }
 
 // segment is how much text is read between two judgements; it bounds the queue.

@@ -366,11 +366,7 @@ func (c *cursor) heldFrom() int {
 			at = min(at, h.start)
 		}
 	}
-	tight, loose := belowBlock, belowSepBlock
-	if c.wide {
-		tight, loose = belowAny, belowSepAny
-	}
-	return min(at, c.under(&c.written, c.l.words, c.l.letters, tight, loose), c.underSound(tight), c.underPattern())
+	return min(at, c.under(&c.written, c.l.words, c.l.letters, c.tight, c.loose), c.underSound(), c.underPattern())
 }
 
 // under is where the longest text under way in an automaton begins.
@@ -389,18 +385,18 @@ func (c *cursor) longest(t *trie, a *alphabet, n uint32, flags uint8, dense bool
 	return c.at
 }
 
-func (c *cursor) underSound(flags uint8) int {
+func (c *cursor) underSound() int {
 	if c.l.sounds == nil {
 		return c.at
 	}
-	return c.under(&c.sounded, c.l.sounds, c.l.syllables, flags, 0)
+	return c.under(&c.sounded, c.l.sounds, c.l.syllables, c.tight, 0)
 }
 
 func (c *cursor) underPattern() int {
 	at := c.at
 	for i := range c.machines {
 		m := &c.machines[i]
-		if e := &c.l.entries[c.l.patterns[m.p.pattern].entry]; len(m.threads) > 0 && (c.act(e) || c.wide) {
+		if e := &c.l.entries[c.l.patterns[m.p.pattern].entry]; len(m.threads) > 0 && c.act(e) {
 			at = min(at, m.threads[0].start.byte)
 		}
 	}
