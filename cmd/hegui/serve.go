@@ -128,6 +128,7 @@ type server struct {
 	pool    *upstream.Pool
 	gateway *gateway.Gateway
 	lexicon atomic.Pointer[moderation.Lexicon]
+	state   lexiconState // of lexicon
 	keys    tryKeys
 	faces   map[string]*face
 	ready   atomic.Bool
