@@ -31,6 +31,7 @@ type Entry struct {
 	Category string    `json:"category,omitempty"` // risk id (measures.Risk), A1a … A5b
 	Tier     Tier      `json:"tier,omitempty"`     //
 	Severity int       `json:"severity,omitempty"` // 1, slight, to 5, gravest; 0 not rated
+	Border   bool      `json:"border,omitempty"`   // counts only where it stands on word borders (词中词 left out); two or three ideographs
 	Forms    Forms     `json:"forms,omitzero"`     // disguises to look through
 	Context  []Context `json:"context,omitempty"`  // all must hold for a hit to count
 	Scope    Scope     `json:"scope,omitzero"`     // where it applies

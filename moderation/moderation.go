@@ -1,95 +1,193 @@
 // Package moderation turns text into findings and a verdict (Art 4, 9, 14). It is a pure library: no database, no HTTP,
 // no clock. Text in, findings and the bytes that may be shown out.
 //
-// Matching is by folded runes (see folds): an entry matches however its letters are cased, widened, enclosed or interrupted
-// by invisible runes. An entry that begins or ends in an ASCII letter or digit matches there only at a word border.
+// Matching is by folded runes (see fold.go): an entry matches however its letters are cased, widened, enclosed, written in
+// traditional or simplified characters or in look-alikes of other scripts, and whatever invisible runes stand between them.
+// An entry that begins or ends in an ASCII letter or digit matches there only at a word border. More disguises are looked
+// through where an entry asks for it (Forms).
+//
+// Compile makes a Lexicon of entries, [Lexicon.Scan] finds every hit in a text, and a Window screens a text while it
+// arrives and says how much of it may be shown.
 package moderation
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
+	"sync"
 )
-
-// MaxRunes is the length limit of one entry, in folded runes. It bounds what a Window may hold back.
-const MaxRunes = 64
 
 // Lexicon is a compiled, immutable set of entries. Safe for concurrent use.
 type Lexicon struct {
-	entries []Entry // by ID
-	a       *automaton
-	hash    string
+	entries  []Entry // by ID
+	hash     string
+	table    *[foldLimit]rune
+	patterns []pattern
+	parts    map[int32]uint32 // by entry of kind all: its parts as bits
+	reach    []int            // by entry
+	allows   bool
+	contexts bool
+	kinds    []kind
+
+	letters   *alphabet
+	words     *trie
+	syllables *alphabet
+	sounds    *trie // nil: no entry is known by its reading
+	programs  []*program
+	filter    *filter
+
+	lattice func() *words
 }
 
-// Compile builds a lexicon. Errors name the entry: empty after folding, too long, unknown tier, missing or duplicate id.
-// The order of entries does not matter. No entries make a lexicon that finds nothing.
+// kind is a category and tier that occur.
+type kind struct {
+	category string
+	tier     Tier
+}
+
+// Compile builds a lexicon. Errors name the entry: missing or duplicate id, empty after folding, too long, unknown tier,
+// and what else CheckEntry finds. The order of entries does not matter. Entries in quarantine are kept and match nothing.
+// No entries make a lexicon that finds nothing.
 func Compile(entries []Entry) (*Lexicon, error) {
 	sorted := slices.Clone(entries)
 	slices.SortStableFunc(sorted, func(a, b Entry) int { return strings.Compare(a.ID, b.ID) })
 	table := folds()
-	texts := make([][]rune, len(sorted))
+	c := compiled{reach: make([]int, len(sorted)), parts: map[int32]uint32{}}
+	c.patterns = make([]pattern, 0, len(sorted))
+	c.texts = make([][]rune, 0, len(sorted))
 	var errs []error
 	for i, e := range sorted {
-		texts[i] = foldText(table, strings.TrimSpace(e.Text))
 		switch {
 		case e.ID == "":
 			errs = append(errs, fmt.Errorf("moderation: entry %q: id is missing", e.Text))
 		case i > 0 && sorted[i-1].ID == e.ID:
 			errs = append(errs, fmt.Errorf("moderation: entry %s %q: id is already taken by %q", e.ID, e.Text, sorted[i-1].Text))
 		}
-		switch e.Tier {
-		case Block, Signal, Observe:
-		default:
-			errs = append(errs, fmt.Errorf("moderation: entry %s: tier %q: must be block, signal or observe", e.ID, e.Tier))
+		if e.Tier == Quarantine {
+			if err := CheckEntry(e); err != nil {
+				errs = append(errs, fmt.Errorf("moderation: entry %s: %w", e.ID, err))
+			}
+			continue
 		}
-		if err := checkText(e.Text, texts[i]); err != nil {
-			errs = append(errs, fmt.Errorf("moderation: entry %s: text %q: %w", e.ID, e.Text, err))
+		if err := c.add(int32(i), e, table); err != nil {
+			errs = append(errs, fmt.Errorf("moderation: entry %s: %w", e.ID, err))
 		}
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	a, err := build(sorted, texts, table)
-	if err != nil {
+	l := &Lexicon{entries: sorted, table: table, patterns: c.patterns, parts: c.parts, reach: c.reach, allows: c.allows,
+		contexts: c.contexts, programs: c.regexps, lattice: sync.OnceValue(newWords)}
+	if err := l.build(c); err != nil {
 		return nil, fmt.Errorf("moderation: %w", err)
 	}
-	return &Lexicon{entries: sorted, a: a, hash: hashOf(sorted)}, nil
+	l.hash = hashOf(sorted)
+	return l, nil
 }
 
-// checkText tells why a text cannot be matched; folded is the same text folded.
-func checkText(text string, folded []rune) error {
-	switch {
-	case !utf8.ValidString(text) || strings.ContainsRune(text, utf8.RuneError):
-		return errors.New("is not valid UTF-8")
-	case len(folded) == 0 || strings.TrimSpace(string(folded)) == "":
-		return errors.New("nothing is left of it after folding")
-	case len(folded) > MaxRunes:
-		return fmt.Errorf("has %d characters; at most %d", len(folded), MaxRunes)
+// build makes the automata.
+func (l *Lexicon) build(c compiled) error {
+	marks := make([]uint8, len(c.patterns))
+	var written, sounded []uint32
+	var texts [][]rune
+	separable := false
+	for i := range c.patterns {
+		p := &c.patterns[i]
+		e := &l.entries[p.entry]
+		p.plain = p.role == roleHit && p.form != Homophone && e.Kind == Contain && !e.Border && len(e.Context) == 0
+		marks[i] = l.mark(p, e)
+		separable = separable || p.separable
+		switch {
+		case c.texts[i] == nil: // kind pattern
+		case p.form == Homophone:
+			sounded = append(sounded, uint32(i))
+		default:
+			written = append(written, uint32(i))
+			texts = append(texts, c.texts[i])
+		}
+	}
+	letters, classes, err := newAlphabet(texts, l.table)
+	if err != nil {
+		return err
+	}
+	seqs := sequences(c.texts, written, func(r rune) uint16 { return classes[r] })
+	if l.words, err = newTrie(written, seqs, marks, letters.size); err != nil {
+		return err
+	}
+	l.letters, l.words.separable = letters, separable
+	l.filter = newFilter(written, seqs, letters.size)
+	if len(sounded) > 0 {
+		l.syllables = newSyllables(l.table)
+		seqs := sequences(c.texts, sounded, func(r rune) uint16 { return syllableClass(syllable(r)) })
+		if l.sounds, err = newTrie(sounded, seqs, marks, l.syllables.size); err != nil {
+			return err
+		}
+	}
+	seen := map[kind]bool{}
+	for _, e := range l.entries {
+		if k := (kind{e.Category, e.Tier}); !e.Allow && e.Tier != Quarantine && !seen[k] {
+			seen[k] = true
+			l.kinds = append(l.kinds, k)
+		}
 	}
 	return nil
 }
 
+// mark is what a pattern counts as for the nodes above its end.
+func (l *Lexicon) mark(p *pattern, e *Entry) uint8 {
+	switch p.role {
+	case roleAllow:
+		return belowAllow
+	case roleWord:
+		return 0
+	}
+	m := belowAny
+	if p.onlySep {
+		m = 0
+	}
+	if p.separable {
+		m |= belowSepAny
+	}
+	if e.Tier == Block {
+		if m&belowAny != 0 {
+			m |= belowBlock
+		}
+		if p.separable {
+			m |= belowSepBlock
+		}
+	}
+	return m
+}
+
+// sequences turns the texts of patterns into classes.
+func sequences(texts [][]rune, of []uint32, class func(rune) uint16) [][]uint16 {
+	total := 0
+	for _, p := range of {
+		total += len(texts[p])
+	}
+	all := make([]uint16, 0, total)
+	seqs := make([][]uint16, len(texts))
+	for _, p := range of {
+		from := len(all)
+		for _, r := range texts[p] {
+			all = append(all, class(r))
+		}
+		seqs[p] = all[from:len(all):len(all)]
+	}
+	return seqs
+}
+
+// hashOf is the SHA-256 of the folding tables' version and the entries.
 func hashOf(sorted []Entry) string {
 	h := sha256.New()
-	put := func(s string) {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
-		h.Write(n[:])
-		io.WriteString(h, s)
-	}
-	put(foldVersion)
+	h.Write([]byte(foldVersion + "\n"))
+	out := json.NewEncoder(h)
 	for _, e := range sorted {
-		put(e.ID)
-		put(e.Text)
-		put(e.Category)
-		put(string(e.Tier))
-		put(e.Source)
+		_ = out.Encode(e) // strings and numbers into a hash: cannot fail
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -100,25 +198,47 @@ func (l *Lexicon) Hash() string { return l.hash }
 // Len is the number of entries.
 func (l *Lexicon) Len() int { return len(l.entries) }
 
-// Counts tells the number of entries by risk.
+// Size is what the automata take, in bytes.
+func (l *Lexicon) Size() int {
+	n := 2*len(l.letters.class) + l.words.bytes() + 16*len(l.filter.pairs)
+	if l.sounds != nil {
+		n += 2*len(l.syllables.class) + l.sounds.bytes()
+	}
+	return n
+}
+
+// Counts tells the number of entries by risk, allow entries and those in quarantine left out.
 func (l *Lexicon) Counts() map[string]int {
 	counts := map[string]int{}
 	for _, e := range l.entries {
-		counts[e.Category]++
+		if !e.Allow && e.Tier != Quarantine {
+			counts[e.Category]++
+		}
 	}
 	return counts
 }
 
-// Scan returns every hit in text (overlapping ones too), ordered by End, then Start, wherever the text stands. Invalid UTF-8 is read as U+FFFD, one
-// for each byte that is not part of a whole rune; it never allocates unless something is found.
-func (l *Lexicon) Scan(text []byte) []Finding {
-	c := cursor{l: l}
-	c.feed(text, 0, false)
-	c.finish(false)
+// Scan returns every hit in text (overlapping ones too), ordered by End, then Start, wherever the text stands. Invalid
+// UTF-8 is read as U+FFFD, one for each byte that is not part of a whole rune. It does not allocate unless something is
+// found.
+func (l *Lexicon) Scan(text []byte) []Finding { return l.ScanIn(Scene{}, text) }
+
+// ScanIn is Scan for a text that stands in scene: entries whose scope excludes it find nothing.
+func (l *Lexicon) ScanIn(scene Scene, text []byte) []Finding {
+	c := cursor{l: l, scene: scene, text: text, blank: true}
+	c.whole()
 	return c.found
 }
 
-func (l *Lexicon) finding(entry int32, start, end int) Finding {
-	e := &l.entries[entry]
-	return Finding{Entry: e.ID, Category: e.Category, Tier: e.Tier, Start: start, End: end}
+// inScope tells whether a pattern applies in a scene.
+func (l *Lexicon) inScope(p int32, scene Scene) bool {
+	return scene == Scene{} || l.entries[l.patterns[p].entry].Scope.Holds(scene)
+}
+
+// scanStateful is Scan by the loop that streams use.
+func (l *Lexicon) scanStateful(text []byte) []Finding {
+	c := cursor{l: l, text: text, blank: true}
+	c.read(len(text))
+	c.settle(true)
+	return c.found
 }

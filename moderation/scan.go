@@ -1,123 +1,338 @@
 package moderation
 
-import "unicode/utf8"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
-// mark remembers one seen rune of a partial match.
-type mark struct {
-	start  int  // where the rune begins in T
-	border bool // a word may begin here: the rune before it is no letter or digit
+// raw is a place where a pattern stands, before anything around it has been looked at.
+type raw struct {
+	pattern    int32
+	sep        bool // separators were looked over
+	start, end int  // byte offsets in T
+	from, to   int  // runes before start and end, skipped ones not counted
 }
 
-// cursor is the state of one scan: a whole text or a stream.
+// state is where one automaton is in a text.
+type state struct {
+	node uint32
+	// loose is the node of the text with all separators left out; 0 while that is where node is, or nothing separable is
+	// under way.
+	loose uint32
+	sepAt int // runes seen at the newest separator's end
+}
+
+// cursor is one scan, of a whole text or of a stream. Text arrives in order; patterns found are queued in order of their
+// ends, and judged when all that matters around them has been seen.
 type cursor struct {
 	l     *Lexicon
-	node  int32
-	last  uint16 // class of the rune before, skipped ones not counted
-	wait  bool   // hits end at node whose last border is not known yet
-	n     int    // marks made so far; marks[(n-1)%MaxRunes] is the newest. Only runes after which node is not the root are marked
-	end   int    // where the newest marked rune ends in T
+	scene Scene
+	acts  func(category string, tier Tier) bool // nil: block tier
+	wide  bool                                  // entries of other tiers than block act as well
+
+	text     []byte // T from base to base+len(text), at least as far back as anything under way
+	base     int
+	at       int // bytes of T read
+	seen     int // runes read, skipped ones not counted
+	written  state
+	sounded  state // pinyin
+	machines []machine
+
+	queue []raw // by end, start, pattern
+	next  int   // queue[:next] are judged
+	parts map[int32]uint32
 	found []Finding
-	stop  bool    // a block-tier entry matched and the caller asked to stop there
-	first Finding // that match
-	marks [MaxRunes]mark
+	first *violation
+	blank bool // T before base is nothing but space
+	until bool // stop at the first violation
+	limit int  // rune index behind the violation
 }
 
-// feed reads text, which begins at offset base of T, as far as it holds whole runes, and returns how much that was. With
-// untilBlock it stops at the rune that completed the first block-tier match.
-func (c *cursor) feed(text []byte, base int, untilBlock bool) int {
-	a := c.l.a
-	class := &a.class
-	for i := 0; i < len(text); {
+// segment is how much text is read between two judgements; it bounds the queue.
+const segment = 32 << 10
+
+// read reads text up to offset end of T.
+func (c *cursor) read(end int) {
+	for c.at < end && !c.stopped() {
+		n := min(end, c.at+segment)
+		if n < end { // cut between runes
+			n = c.base + wholeRunes(c.text[:n-c.base])
+			if n <= c.at {
+				n = min(end, c.at+segment)
+			}
+		}
+		c.advance(n)
+		c.settle(false)
+	}
+}
+
+func (c *cursor) stopped() bool { return c.until && c.limit > 0 }
+
+// advance takes text up to offset end through every automaton.
+func (c *cursor) advance(end int) {
+	seen := c.follow(&c.written, c.l.words, c.l.letters, end)
+	if c.l.sounds != nil {
+		c.follow(&c.sounded, c.l.sounds, c.l.syllables, end)
+	}
+	if len(c.l.programs) > 0 {
+		c.run(end)
+	}
+	c.at, c.seen = end, seen
+}
+
+// follow is the stateful loop: one automaton over T from at to end. It returns how many runes have been seen then.
+func (c *cursor) follow(st *state, t *trie, a *alphabet, end int) int {
+	text := c.text[:end-c.base]
+	class, nodes := a.class, t.nodes
+	_ = class[foldLimit-1]
+	n := st.node
+	v := nodes[n]
+	seen := c.seen
+	low := a.letter
+	for i := c.at - c.base; i < len(text); {
 		var k uint16
 		size := 1
 		if b := text[i]; b < utf8.RuneSelf {
 			k = class[b]
-		} else if b >= 0xE1 && b <= 0xEC && i+2 < len(text) && text[i+1]&0xC0 == 0x80 && text[i+2]&0xC0 == 0x80 {
-			k = class[rune(b&0x0F)<<12|rune(text[i+1]&0x3F)<<6|rune(text[i+2]&0x3F)]
+		} else if b >= 0xE1 && b != 0xED && b <= 0xEF && i+2 < len(text) && text[i+1]&0xC0 == 0x80 && text[i+2]&0xC0 == 0x80 {
+			k = class[uint32(b&0x0F)<<12|uint32(text[i+1]&0x3F)<<6|uint32(text[i+2]&0x3F)]
 			size = 3
 		} else {
 			var r rune
 			r, size = utf8.DecodeRune(text[i:])
-			k = a.classOf(r)
+			k = a.of(r)
 		}
-		at := i
 		i += size
+		if k < low { // nothing, skipped, or a separator
+			if k == classSkip {
+				continue
+			}
+			seen++
+			if k < classSep {
+				st.loose = 0
+			} else {
+				if t.separable && st.loose == 0 {
+					st.loose = t.within(n, seen-1-st.sepAt)
+				}
+				st.sepAt = seen
+			}
+			if k < classFirst {
+				n, v = 0, nodes[0]
+				continue
+			}
+		} else {
+			seen++
+			if st.loose != 0 {
+				c.loosen(st, t, a, k, c.base+i, seen)
+			}
+		}
+		for {
+			next := uint32(v>>baseShift)&slotMask + uint32(k)
+			if w := nodes[next]; uint16(w) == k {
+				n, v = next, w
+				break
+			}
+			if n == 0 {
+				break
+			}
+			n = uint32(v>>failShift) & slotMask
+			v = nodes[n]
+		}
+		if v >= endsChain {
+			c.ends(t, a, n, c.base+i, seen)
+		}
+	}
+	st.node = n
+	return seen
+}
+
+// within is the longest suffix on the chain of n of at most this many runes.
+func (t *trie) within(n uint32, runes int) uint32 {
+	for t.depth(n) > runes {
+		n = t.failOf(n)
+	}
+	return n
+}
+
+// loosen takes the text without separators one rune further, which ends at end.
+func (c *cursor) loosen(st *state, t *trie, a *alphabet, k uint16, end, seen int) {
+	n := t.step(st.loose, k)
+	since := seen - st.sepAt
+	if t.depth(n) <= since { // nothing under way reaches over a separator any more
+		st.loose = 0
+		return
+	}
+	st.loose = n
+	for ; n != 0 && t.nodes[n]&endsChain != 0 && t.depth(n) > since; n = t.failOf(n) {
+		if t.nodes[n]&endsHere == 0 {
+			continue
+		}
+		for _, p := range t.endsAt(n) {
+			if !c.l.patterns[p].separable {
+				continue
+			}
+			start, runes := c.back(a, end, t.depth(n), true)
+			if evenGaps(c.text[start-c.base : end-c.base]) {
+				c.push(raw{pattern: int32(p), sep: true, start: start, end: end, from: seen - runes, to: seen})
+			}
+		}
+	}
+}
+
+// ends queues the patterns that end at node n, the longest first.
+func (c *cursor) ends(t *trie, a *alphabet, n uint32, end, seen int) {
+	for ; t.nodes[n]&endsChain != 0; n = t.failOf(n) {
+		if t.nodes[n]&endsHere == 0 {
+			continue
+		}
+		start, runes := -1, t.depth(n)
+		for _, p := range t.endsAt(n) {
+			if c.l.patterns[p].onlySep {
+				continue
+			}
+			if start < 0 {
+				start, _ = c.back(a, end, runes, false)
+			}
+			c.push(raw{pattern: int32(p), start: start, end: end, from: seen - runes, to: seen})
+		}
+	}
+}
+
+// back walks from end back over n runes, skipped ones not counted and, when dense, separators neither. It returns where
+// they begin and how many runes they are with separators. The text always reaches back that far.
+func (c *cursor) back(a *alphabet, end, n int, dense bool) (start, runes int) {
+	i := end - c.base
+	for n > 0 && i > 0 {
+		r, size := utf8.DecodeLastRune(c.text[:i])
+		i -= size
+		k := a.of(r)
 		if k == classSkip {
 			continue
 		}
-		if c.wait && !isWord(k) {
-			c.hits(untilBlock)
-			if c.stop {
-				return at
-			}
+		runes++
+		if !dense || !a.isSep(k) {
+			n--
 		}
-		c.wait = false
-		var next int32
-		if k >= classFirst {
-			if c.node == 0 {
-				next = a.first[k]
+	}
+	return c.base + i, runes
+}
+
+// push queues a pattern by (end, start, pattern).
+func (c *cursor) push(r raw) {
+	if !c.l.inScope(r.pattern, c.scene) {
+		return
+	}
+	at := len(c.queue)
+	for at > c.next && c.queue[at-1].after(r) {
+		at--
+	}
+	if at > 0 && c.queue[at-1] == r {
+		return
+	}
+	c.queue = slices.Insert(c.queue, at, r)
+}
+
+func (r raw) after(s raw) bool {
+	switch {
+	case r.end != s.end:
+		return r.end > s.end
+	case r.start != s.start:
+		return r.start > s.start
+	}
+	return r.pattern > s.pattern
+}
+
+// evenGaps tells whether the separators inside a match are a disguise and not ordinary writing: at most one in each gap, or
+// the same in every gap (commas and line breaks only so); and inside a run of ASCII letters and digits in every gap or none.
+func evenGaps(match []byte) bool {
+	table := folds()
+	var first, gap []rune
+	gaps, filled := 0, 0
+	uniform, single := true, true
+	inWord, wordGaps, wordFilled := false, 0, 0
+	wordOK := func() bool { return wordFilled == 0 || wordFilled == wordGaps }
+	started := false
+	for _, r := range string(match) {
+		f := fold(table, r)
+		if f == skip {
+			continue
+		}
+		if kind := sepKind(r); kind != notSep {
+			gap = append(gap, r)
+			if kind == clauseSep {
+				single = false
+			}
+			continue
+		}
+		word := asciiWord(f)
+		if started {
+			gaps++
+			if len(gap) > 0 {
+				filled++
+			}
+			if len(gap) > 1 {
+				single = false
+			}
+			if gaps == 1 {
+				first = slices.Clone(gap)
+			} else if !slices.Equal(first, gap) {
+				uniform = false
+			}
+			if word && inWord {
+				wordGaps++
+				if len(gap) > 0 {
+					wordFilled++
+				}
+			} else if !wordOK() {
+				return false
 			} else {
-				next = a.step(c.node, k)
+				wordGaps, wordFilled = 0, 0
 			}
 		}
-		c.node = next
-		if next == 0 {
-			c.last = k
+		started, inWord, gap = true, word, gap[:0]
+	}
+	return filled > 0 && (uniform || single) && wordOK()
+}
+
+// run takes the text up to end through the patterns of kind pattern.
+func (c *cursor) run(end int) {
+	table := c.l.table
+	a := c.l.letters
+	if c.machines == nil {
+		for _, p := range c.l.programs {
+			c.machines = append(c.machines, newMachine(p))
+		}
+	}
+	border, seen := c.borderBefore(c.at), c.seen
+	text := c.text[:end-c.base]
+	for i := c.at - c.base; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		here := place{c.base + i, seen}
+		i += size
+		f := fold(table, r)
+		if f == skip {
 			continue
 		}
-		c.marks[c.n%MaxRunes] = mark{start: base + at, border: !isWord(c.last)}
-		c.n++
-		c.last = k
-		c.end = base + i
-		if nd := &a.nodes[next]; nd.hits != 0 {
-			if nd.endWord {
-				c.wait = true
-			} else if c.hits(untilBlock); c.stop {
-				return i
+		seen++
+		for m := range c.machines {
+			x := &c.machines[m]
+			if start, ok := x.step(f, here, border); ok {
+				c.push(raw{pattern: int32(x.p.pattern), start: start.byte, end: c.base + i, from: start.rune, to: seen})
 			}
 		}
-	}
-	return len(text)
-}
-
-// finish ends T: a word that ends with it has its border.
-func (c *cursor) finish(untilBlock bool) {
-	if c.wait && !c.stop {
-		c.hits(untilBlock)
-	}
-	c.wait = false
-}
-
-// hits records the entries that end with the newest marked rune, longest first, which is by Start.
-func (c *cursor) hits(untilBlock bool) {
-	a := c.l.a
-	for n := a.nodes[c.node].hits; n != 0; n = a.nodes[a.nodes[n].fail].hits {
-		nd := &a.nodes[n]
-		m := c.mark(nd)
-		if nd.startWord && !m.border {
-			continue
-		}
-		for _, e := range a.ends[nd.from:nd.to] {
-			f := c.l.finding(e, m.start, c.end)
-			c.found = append(c.found, f)
-			if untilBlock && f.Tier == Block && !c.stop {
-				c.stop, c.first = true, f
-			}
-		}
+		border = !a.isWord(a.of(r))
 	}
 }
 
-// mark is where the match that has come to nd began.
-func (c *cursor) mark(nd *node) *mark { return &c.marks[uint(c.n-int(nd.depth))%MaxRunes] }
-
-// hold returns where the longest suffix of the text read that can still become a block-tier match begins.
-func (c *cursor) hold() (start int, ok bool) {
-	a := c.l.a
-	for n := a.nodes[c.node].block; n != 0; n = a.nodes[a.nodes[n].fail].block {
-		nd := &a.nodes[n]
-		if m := c.mark(nd); !nd.startWord || m.border {
-			return m.start, true
+// borderBefore tells whether a word may begin at offset at: the rune before it, skipped ones left out, is no letter or digit.
+func (c *cursor) borderBefore(at int) bool {
+	a := c.l.letters
+	for i := at - c.base; i > 0; {
+		r, size := utf8.DecodeLastRune(c.text[:i])
+		i -= size
+		if k := a.of(r); k != classSkip {
+			return !a.isWord(k)
 		}
 	}
-	return 0, false
+	return true
 }

@@ -1,102 +1,138 @@
 package moderation
 
-import "unicode/utf8"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 // Window watches one channel of one choice while it streams. Its results depend on the logical text alone, never on how
 // it was cut, bytes inside a rune included (DESIGN §4 rules 1 and 2). Not safe for concurrent use.
 //
-// The text ends, as far as findings go, where the first block-tier match ends: the one with the smallest End, among those
-// the smallest Start, then the smallest entry id. Findings that end later are not reported, those that end with it are.
-// Release pointer = scan pointer, less the longest suffix that can still become a block-tier match, the skipped runes
-// inside it and an unfinished rune. Signal and observe entries never hold text back.
+// The text ends, as far as findings go, where the first violation ends: the one with the smallest End, among those the
+// smallest Start, then the smallest entry id. Findings that end later are not reported, those that end with it are.
+// Release pointer = scan pointer, less the longest suffix that can still become a violation, hits whose surroundings are
+// not seen yet, the skipped runes and separators inside them, and an unfinished rune. What can not become a violation
+// never holds text back.
 type Window struct {
-	c       cursor
-	buf     []byte // T from base on
-	base    int
-	out     int // bytes of buf that are released
-	scanned int
-	over    bool // closed or violated
+	c      cursor
+	buf    []byte // T from c.base on
+	out    int    // offset up to which T is released
+	closed bool
+	over   bool // closed or violated
 }
 
 // NewWindow starts at offset 0 of an empty text that stands in scene. acts tells which hits are violations and hold text
 // back; nil means those of the block tier.
 func (l *Lexicon) NewWindow(scene Scene, acts func(category string, tier Tier) bool) *Window {
-	return &Window{c: cursor{l: l}}
+	w := &Window{c: cursor{l: l, scene: scene, acts: acts, until: true, blank: true}}
+	if acts != nil {
+		w.c.wide = slices.ContainsFunc(l.kinds, func(k kind) bool { return k.tier != Block && acts(k.category, k.tier) })
+	}
+	return w
 }
 
-// Step is what one Write or Close allows.
+// Step is what one Write, Close or Resume allows.
 type Step struct {
 	Release   []byte    // text that may now be shown, in order; valid until the next call. Never cuts a rune
 	Findings  []Finding // completed by this step, ordered by End, then Start
-	Violation *Finding  // the first block-tier hit; after it nothing is released any more
+	Violation *Finding  // the first violation; after it nothing is released any more, unless Resume is called
 }
 
-// Write takes the next bytes of T. Held back is exactly what could still become a block-tier match (and an unfinished
-// rune), nothing on a timer. The step that finds a violation releases what stands before it. After a violation or Close,
-// Write does nothing.
+// Write takes the next bytes of T. Held back is exactly what could still become a violation (and an unfinished rune),
+// nothing on a timer. The step that finds a violation releases what stands before it. After a violation or Close, Write
+// does nothing.
 func (w *Window) Write(chunk []byte) Step {
 	if w.over {
 		return Step{}
 	}
 	w.shift()
 	w.buf = append(w.buf, chunk...)
-	w.read(wholeRunes(w.buf))
-	return w.step()
+	return w.look()
 }
 
-// Close ends T: what was held back and did not become a match is released.
+// Close ends T: what was held back and did not become a violation is released.
 func (w *Window) Close() Step {
 	if w.over {
 		return Step{}
 	}
 	w.shift()
-	w.read(len(w.buf))
-	w.c.finish(true)
-	if !w.c.stop {
-		w.c.node = 0 // no match is under way any more: nothing is held
-	}
-	s := w.step()
-	w.over = true
-	return s
+	w.closed = true
+	return w.look()
 }
 
-// shift forgets what the step before released.
+// Resume goes on behind the violation that the step before reported, as if a new text began there: for callers that show
+// something in its place. Text that had arrived already is screened at once.
+func (w *Window) Resume() Step {
+	if w.c.first == nil || !w.over {
+		return Step{}
+	}
+	c := &w.c
+	w.out, c.at, c.seen = c.first.End, c.first.End, c.first.to
+	c.queue = c.queue[:c.next]
+	c.written, c.sounded = state{sepAt: c.seen}, state{sepAt: c.seen}
+	for i := range c.machines {
+		c.machines[i].threads = c.machines[i].threads[:0]
+	}
+	c.first, c.limit = nil, 0
+	w.over = false
+	w.shift()
+	return w.look()
+}
+
+// shift forgets what no later step needs.
 func (w *Window) shift() {
-	w.buf = w.buf[:copy(w.buf, w.buf[w.out:])]
-	w.base += w.out
-	w.out = 0
+	w.c.text = w.buf
+	keep := min(w.out, w.c.needsFrom())
+	if cut := keep - w.c.base; cut > len(w.buf)/2 {
+		w.c.blank = w.c.blank && w.c.space(w.c.base, keep)
+		w.buf = w.buf[:copy(w.buf, w.buf[cut:])]
+		w.c.base = keep
+	}
+	w.c.text = w.buf
 	w.c.found = nil
 }
 
-// read scans buf up to n.
-func (w *Window) read(n int) {
-	from := w.scanned - w.base
-	w.scanned += w.c.feed(w.buf[from:n], w.scanned, true)
-}
-
-func (w *Window) step() Step {
-	s := Step{Findings: w.c.found}
-	until := w.scanned
-	switch start, held := w.c.hold(); {
-	case w.c.stop:
-		violation := w.c.first
+// look reads what has arrived and says what may be shown.
+func (w *Window) look() Step {
+	c := &w.c
+	c.text = w.buf
+	n := len(w.buf)
+	if !w.closed {
+		n = wholeRunes(w.buf)
+	}
+	c.read(c.base + n)
+	if w.closed && !c.stopped() {
+		c.settle(true)
+	}
+	s := Step{Findings: c.found}
+	until := c.at
+	switch {
+	case c.stopped():
+		violation := c.first.Finding
 		s.Violation = &violation
 		w.over = true
-		w.scanned = violation.End
 		until = violation.Start
-	case held:
-		until = start
+	case w.closed:
+		w.over = true
+	default:
+		until = c.heldFrom()
 	}
-	w.out = until - w.base
-	s.Release = w.buf[:w.out:w.out]
+	from := w.out
+	w.out = max(w.out, until)
+	s.Release = w.buf[from-c.base : w.out-c.base : w.out-c.base]
 	return s
 }
 
 // Released is the number of bytes of T released so far.
-func (w *Window) Released() int { return w.base + w.out }
+func (w *Window) Released() int { return w.out }
 
 // Scanned is the number of bytes of T read so far, an unfinished rune not counted; after a violation it is its End.
-func (w *Window) Scanned() int { return w.scanned }
+func (w *Window) Scanned() int {
+	if w.c.stopped() {
+		return w.c.first.End
+	}
+	return w.c.at
+}
 
 // wholeRunes is the length of b without an unfinished rune at its end.
 func wholeRunes(b []byte) int {

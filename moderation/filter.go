@@ -1,0 +1,262 @@
+package moderation
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// filter tells from four runes in a row whether a pattern may begin there. pairs has one word for each hash of the first
+// two: 63 buckets for the third and a bit for patterns of two; triples has the same for the first three and the fourth.
+// What passes is looked up in the trie.
+type filter struct {
+	pairs   []uint64
+	triples []uint64
+	shift   uint8
+	singles []uint64 // by class: a pattern of one rune
+	single  bool
+}
+
+const ended = 1 << 63 // a pattern of no more runes
+
+func (f *filter) pair(a, b uint16) uint32 {
+	return (uint32(a)<<16 | uint32(b)) * 0x9E3779B1 >> (f.shift & 31)
+}
+
+func (f *filter) triple(a, b, c uint16) uint32 {
+	return ((uint32(a)<<16|uint32(b))*0x9E3779B1 + uint32(c)*0x85EBCA77) >> (f.shift & 31)
+}
+
+func bucket(c uint16) uint64 { return 1 << (uint32(c) * 0xAC4D >> 10 % 63 & 63) }
+
+// newFilter takes the patterns of order.
+func newFilter(order []uint32, seqs [][]uint16, classes int) *filter {
+	size := max(10, bits.Len(uint(len(order)))+1)
+	f := &filter{pairs: make([]uint64, 1<<size), triples: make([]uint64, 1<<size), shift: uint8(32 - size), singles: make([]uint64, classes/64+1)}
+	for _, p := range order {
+		switch s := seqs[p]; len(s) {
+		case 1:
+			f.single = true
+			f.singles[s[0]/64] |= 1 << (s[0] % 64)
+		case 2:
+			f.pairs[f.pair(s[0], s[1])] |= ended
+		case 3:
+			f.pairs[f.pair(s[0], s[1])] |= bucket(s[2])
+			f.triples[f.triple(s[0], s[1], s[2])] |= ended
+		default:
+			f.pairs[f.pair(s[0], s[1])] |= bucket(s[2])
+			f.triples[f.triple(s[0], s[1], s[2])] |= bucket(s[3])
+		}
+	}
+	return f
+}
+
+const (
+	sweepRunes  = 2048           // read at a time
+	sweepMargin = 2*MaxRunes + 2 // kept for the next time: a match that begins before it ends inside
+)
+
+// sweep is the loop for whole texts: it reads blocks as classes, asks the filter at every rune and the trie where it
+// says yes.
+type sweep struct {
+	*cursor
+	n     int // classes in the block
+	first int // index of the block's first rune in T
+	class [sweepRunes + sweepMargin + 4]uint16
+	off   [sweepRunes + sweepMargin + 4]int32 // where each begins in the text
+}
+
+// whole scans the whole text.
+func (c *cursor) whole() {
+	s := sweep{cursor: c}
+	read := 0
+	for {
+		read = s.fill(read)
+		limit := s.n
+		if read < len(c.text) {
+			limit -= sweepMargin
+		}
+		s.look(limit)
+		end := len(c.text)
+		if limit < s.n {
+			end = int(s.off[limit])
+		}
+		if c.l.sounds != nil {
+			c.follow(&c.sounded, c.l.sounds, c.l.syllables, end)
+		}
+		if len(c.l.programs) > 0 {
+			c.run(end)
+		}
+		c.at, c.seen = end, s.first+limit
+		if len(c.queue) > 0 {
+			c.settle(false)
+		}
+		if read == len(c.text) {
+			break
+		}
+		copy(s.class[:], s.class[limit:s.n])
+		copy(s.off[:], s.off[limit:s.n])
+		s.n -= limit
+		s.first += limit
+	}
+	c.settle(true)
+	byPlace := func(a, b Finding) int {
+		return cmp.Or(a.End-b.End, a.Start-b.Start, strings.Compare(a.Entry, b.Entry), strings.Compare(string(a.Form), string(b.Form)))
+	}
+	if !slices.IsSortedFunc(c.found, byPlace) {
+		slices.SortFunc(c.found, byPlace)
+	}
+}
+
+// fill reads classes from offset read on and returns where it stopped.
+func (s *sweep) fill(read int) int {
+	text, a := s.text, s.l.letters
+	class := a.class
+	_ = class[foldLimit-1]
+	n := s.n
+	i := read
+	for i < len(text) && n < sweepRunes+sweepMargin {
+		var k uint16
+		size := 1
+		if b := text[i]; b < utf8.RuneSelf {
+			k = class[b]
+		} else if b >= 0xE1 && b != 0xED && b <= 0xEF && i+2 < len(text) && text[i+1]&0xC0 == 0x80 && text[i+2]&0xC0 == 0x80 {
+			k = class[uint32(b&0x0F)<<12|uint32(text[i+1]&0x3F)<<6|uint32(text[i+2]&0x3F)]
+			size = 3
+		} else {
+			var r rune
+			r, size = utf8.DecodeRune(text[i:])
+			k = a.of(r)
+		}
+		if k != classSkip {
+			s.class[n], s.off[n] = k, int32(i)
+			n++
+		}
+		i += size
+	}
+	s.n = n
+	clear(s.class[n : n+4]) // classOther
+	return i
+}
+
+// look asks the filter at the first limit runes of the block.
+func (s *sweep) look(limit int) {
+	f, a := s.l.filter, s.l.letters
+	loose := s.l.words.separable
+	letter := a.letter
+	pairs := f.pairs
+	prev := uint16(classOther)
+	if limit > 0 && !s.borderBefore(int(s.off[0])) {
+		prev = letter
+	}
+	class := s.class[:limit+3]
+	for j := 0; j+3 < len(class); j++ {
+		c0, c1, c2 := class[j], class[j+1], class[j+2]
+		before := prev
+		prev = c0
+		if c0 < classFirst {
+			continue
+		}
+		if c0-letter < asciiWords && (before-letter < asciiWords || before == classWord) {
+			continue // inside a word: nothing that begins with a letter begins here
+		}
+		if f.single && f.singles[c0/64]>>(c0%64)&1 != 0 {
+			s.walk(j)
+			continue
+		}
+		if w := pairs[f.pair(c0, c1)]; w&(bucket(c2)|ended) != 0 {
+			if w&ended != 0 || f.triples[f.triple(c0, c1, c2)]&(bucket(class[j+3])|ended) != 0 {
+				s.walk(j)
+				continue
+			}
+		}
+		if loose && c0 >= letter && (a.isSep(c1) || a.isSep(c2) || a.isSep(class[j+3])) {
+			s.over(j)
+		}
+	}
+}
+
+// over looks at a rune behind which a separator stands: may a pattern begin there, were there none?
+func (s *sweep) over(j int) {
+	next := [4]uint16{s.class[j]}
+	k := j + 1
+	for m := 1; m < len(next); m++ {
+		for k < s.n && s.l.letters.isSep(s.class[k]) {
+			k++
+		}
+		if k < s.n {
+			next[m] = s.class[k]
+			k++
+		}
+	}
+	f := s.l.filter
+	if w := f.pairs[f.pair(next[0], next[1])]; w&(bucket(next[2])|ended) != 0 &&
+		(w&ended != 0 || f.triples[f.triple(next[0], next[1], next[2])]&(bucket(next[3])|ended) != 0) {
+		s.walk(j)
+	}
+}
+
+// walk finds every pattern that begins at rune j of the block.
+func (s *sweep) walk(j int) {
+	t, a := s.l.words, s.l.letters
+	n := t.child(0, s.class[j])
+	fork, at := uint32(0), 0 // where the first separator stood
+	for k := j; n != 0; {
+		if t.nodes[n]&endsHere != 0 {
+			for _, p := range t.endsAt(n) {
+				if !s.l.patterns[p].onlySep {
+					s.hit(p, j, k, false)
+				}
+			}
+		}
+		k++
+		c := s.class[k]
+		if fork == 0 && t.separable && a.isSep(c) && s.class[j] >= a.letter {
+			fork, at = n, k
+		}
+		if c < classFirst {
+			break
+		}
+		n = t.child(n, c)
+	}
+	n = fork
+	for k := at; n != 0 && k < s.n && k < j+sweepMargin; k++ {
+		c := s.class[k]
+		if a.isSep(c) {
+			continue
+		}
+		if c < classFirst {
+			break
+		}
+		if n = t.child(n, c); n == 0 || t.nodes[n]&endsHere == 0 {
+			continue
+		}
+		for _, p := range t.endsAt(n) {
+			if s.l.patterns[p].separable && evenGaps(s.text[s.off[j]:s.endOf(k)]) {
+				s.hit(p, j, k, true)
+			}
+		}
+	}
+}
+
+// endOf is where rune k of the block ends in T.
+func (s *sweep) endOf(k int) int {
+	_, size := utf8.DecodeRune(s.text[s.off[k]:])
+	return int(s.off[k]) + size
+}
+
+// hit takes a pattern from rune j to rune k: at once where nothing around it matters.
+func (s *sweep) hit(p uint32, j, k int, sep bool) {
+	x := &s.l.patterns[p]
+	if x.endWord && s.l.letters.isWord(s.class[k+1]) {
+		return
+	}
+	h := raw{pattern: int32(p), sep: sep, start: int(s.off[j]), end: s.endOf(k), from: s.first + j, to: s.first + k + 1}
+	if !x.plain || s.l.allows || sep {
+		s.push(h)
+	} else if s.l.inScope(h.pattern, s.scene) {
+		s.find(h)
+	}
+}
