@@ -100,7 +100,18 @@ type lexiconState struct {
 	version int
 	day     string
 	failed  time.Time
-	tried   int // the version that failed
+	tried   int    // the version that failed
+	why     string // it failed
+}
+
+// serving tells which version of the register this process serves with, and why not a newer one.
+func (sv *server) serving() (version int, failed string) {
+	sv.state.mu.Lock()
+	defer sv.state.mu.Unlock()
+	if !sv.state.failed.IsZero() {
+		failed = sv.state.why
+	}
+	return sv.state.version, failed
 }
 
 // loadLexicon compiles what is in force now and swaps it in; requests that have begun go on with the one before. The same
@@ -149,7 +160,7 @@ func (sv *server) followLexicon(ctx context.Context) {
 	}
 	if err := sv.loadLexicon(ctx); err != nil && ctx.Err() == nil {
 		sv.state.mu.Lock()
-		sv.state.failed, sv.state.tried = time.Now(), v.N
+		sv.state.failed, sv.state.tried, sv.state.why = time.Now(), v.N, err.Error()
 		sv.state.mu.Unlock()
 		sv.log.Error("lexicon not changed; the earlier one stays in force", "version", v.N, "error", err)
 	}
