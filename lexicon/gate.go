@@ -242,4 +242,6 @@ func (g *gate) talk(t Text, share *Share) {
 }
 
 // scan reads a text as the gateway would.
-func scan(l *moderation.Lexicon, t Text) []moderation.Finding { return l.Scan([]byte(t.Text)) }
+func scan(l *moderation.Lexicon, t Text) []moderation.Finding {
+	return l.ScanIn(moderation.Scene{Service: t.Service, Direction: t.Direction, Channel: "content"}, []byte(t.Text))
+}

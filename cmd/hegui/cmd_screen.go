@@ -183,7 +183,7 @@ func (s *screen) put(r screened) error {
 func (s *screen) text(line int, text []byte) error {
 	r := s.begin(line)
 	r.Bytes, r.Invalid = len(text), !utf8.Valid(text)
-	s.take(&r, s.lexicon.Scan(text))
+	s.take(&r, s.lexicon.ScanIn(s.scene, text))
 	return s.put(r)
 }
 
