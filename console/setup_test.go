@@ -102,8 +102,12 @@ func newDesk(t testing.TB) *desk {
 	must(err)
 	d.words = &lexicon.Workbench{Register: register, Base: func() ([]lexicon.List, error) {
 		return []lexicon.List{{Origin: lexicon.Starter, Entries: moderation.StarterEntries()}}, nil
-	}, Evidence: lexicon.Evidence{Bank: []lexicon.Text{{ID: "q-1", Text: "怎样辨别刷单返利骗局？"}, {ID: "q-2", Text: "今天天气怎么样？"}},
-		Benign: []lexicon.Text{{ID: "b-1", Text: "周末去公园散步。"}}}}
+	}, Evidence: lexicon.Evidence{
+		Bank: func() []lexicon.Text {
+			return []lexicon.Text{{ID: "q-1", Text: "怎样辨别刷单返利骗局？"}, {ID: "q-2", Text: "今天天气怎么样？"}}
+		},
+		Benign: func() []lexicon.Text { return []lexicon.Text{{ID: "b-1", Text: "周末去公园散步。"}} },
+	}}
 
 	h, err := New(Options{
 		Journal: j, Verifier: keys.Verifier, Exchanges: d.exchanges, Services: d.services, Users: d.users, Staff: d.staff,

@@ -24,11 +24,11 @@ type Text struct {
 	Accepted  bool // of an exchange: it was let through
 }
 
-// Evidence is what a new version is measured on. Empty parts are not measured, and show as zero texts.
+// Evidence is what a new version is measured on. Parts that are nil are not measured, and show as zero texts.
 type Evidence struct {
-	Bank    []Text                                                           // questions that must be answered
-	Benign  []Text                                                           // harmless text
-	Traffic func(ctx context.Context, each func(Text) error) (Window, error) // recently kept exchanges; nil: none
+	Bank    func() []Text                                                    // questions that must be answered
+	Benign  func() []Text                                                    // harmless text
+	Traffic func(ctx context.Context, each func(Text) error) (Window, error) // recently kept exchanges
 	Acts    func(category string, tier moderation.Tier) bool                 // which hits refuse; nil: those of the block tier
 }
 
@@ -132,14 +132,17 @@ func Measure(ctx context.Context, before, after *moderation.Lexicon, ev Evidence
 	}
 	f := Figures{At: now.UTC().Truncate(time.Millisecond), Before: before.Hash(), After: after.Hash(), Entries: after.Len()}
 	for _, set := range []struct {
-		texts []Text
+		texts func() []Text
 		share *Share
 		count func(*Culprit) *int
 	}{
 		{ev.Bank, &f.Bank, func(c *Culprit) *int { return &c.Bank }},
 		{ev.Benign, &f.Benign, func(c *Culprit) *int { return &c.Benign }},
 	} {
-		for _, t := range set.texts {
+		if set.texts == nil {
+			continue
+		}
+		for _, t := range set.texts() {
 			if err := ctx.Err(); err != nil {
 				return Figures{}, fmt.Errorf("lexicon: measure: %w", err)
 			}

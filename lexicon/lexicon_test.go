@@ -44,6 +44,8 @@ func entry(id, text string, tier moderation.Tier) moderation.Entry {
 	return moderation.Entry{ID: id, Text: text, Category: "A1h", Tier: tier}
 }
 
+func texts(list ...Text) func() []Text { return func() []Text { return list } }
+
 func draft(t testing.TB, r *Register) Draft {
 	t.Helper()
 	d, err := r.Draft(t.Context())
@@ -198,7 +200,7 @@ func TestDraftPublishRollback(t *testing.T) {
 func TestTwoPersonRule(t *testing.T) {
 	each(t, func(t *testing.T, r *Register, j *journal.Journal, db *store.DB) {
 		ctx := t.Context()
-		ev := Evidence{Bank: []Text{{ID: "q1", Text: "甲词条是什么？"}, {ID: "q2", Text: "今天天气"}}}
+		ev := Evidence{Bank: texts(Text{ID: "q1", Text: "甲词条是什么？"}, Text{ID: "q2", Text: "今天天气"})}
 		if err := r.Set(ctx, wang, entry("a", "甲词条", "block")); err != nil {
 			t.Fatal(err)
 		}
@@ -380,8 +382,8 @@ func TestMeasureCountsAndBlames(t *testing.T) {
 		t.Fatal(err)
 	}
 	f, err := Measure(t.Context(), old, now, Evidence{
-		Bank:   []Text{{ID: "q1", Text: "甲"}, {ID: "q2", Text: "乙乙"}, {ID: "q3", Text: "乙丁"}, {ID: "q4", Text: "丙"}},
-		Benign: []Text{{ID: "h1", Text: "乙"}, {ID: "h2", Text: "甲"}},
+		Bank:   texts(Text{ID: "q1", Text: "甲"}, Text{ID: "q2", Text: "乙乙"}, Text{ID: "q3", Text: "乙丁"}, Text{ID: "q4", Text: "丙"}),
+		Benign: texts(Text{ID: "h1", Text: "乙"}, Text{ID: "h2", Text: "甲"}),
 		Traffic: func(_ context.Context, each func(Text) error) (Window, error) {
 			for _, x := range []Text{{ID: "x1", Text: "丙", Accepted: true}, {ID: "x2", Text: "甲丁", Accepted: false}} {
 				if err := each(x); err != nil {

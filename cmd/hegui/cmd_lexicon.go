@@ -385,7 +385,7 @@ type lexiconSetCmd struct {
 
 func (lexiconSetCmd) Help() string {
 	return `Examples:
-  hegui lexicon set starter-A1h-block-12 --tier observe --note 'hits recipes'
+  hegui lexicon set starter-A1h-block-0012 --tier observe --note 'hits recipes'
   hegui lexicon set own-1 --text '代开发票' --category A2c --tier signal
 
 Changes the draft; hegui lexicon publish puts it in force. An entry of the starter or of a list in hegui.yaml is changed by an own

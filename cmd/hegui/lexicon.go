@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hegui/hegui/assessment"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/lexicon"
@@ -31,7 +32,19 @@ func (in *installation) workbench(ctx context.Context) (*lexicon.Workbench, erro
 	if err != nil {
 		return nil, err
 	}
-	return &lexicon.Workbench{Register: register, Base: in.config.lists, Evidence: lexicon.Evidence{Traffic: in.talk}}, nil
+	return &lexicon.Workbench{Register: register, Base: in.config.lists, Evidence: lexicon.Evidence{Bank: mustAnswer, Traffic: in.talk}}, nil
+}
+
+// mustAnswer is the shipped bank of questions that must be answered, in both languages.
+func mustAnswer() []lexicon.Text {
+	var texts []lexicon.Text
+	for _, q := range assessment.MustAnswer() {
+		texts = append(texts, lexicon.Text{ID: q.ID, Text: q.ZH, Direction: "in"})
+		if q.EN != "" {
+			texts = append(texts, lexicon.Text{ID: q.ID + "/en", Text: q.EN, Direction: "in"})
+		}
+	}
+	return texts
 }
 
 // talk tells of the texts of recent exchanges whose content is kept.
