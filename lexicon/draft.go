@@ -46,7 +46,6 @@ type Taken struct {
 
 type draftRow struct {
 	Revision int64  `db:"revision"`
-	Changes  []byte `db:"changes"`
 	About    string `db:"about"`
 	Figures  string `db:"figures"`
 	Proposal string `db:"proposal"`
@@ -63,23 +62,37 @@ func (r *Register) Draft(ctx context.Context) (Draft, error) {
 	return d, err
 }
 
-// draft returns the draft and its changes by id, without those that the version in force already has.
-func (r *Register) draft(ctx context.Context) (d Draft, changes map[string]*moderation.Entry, err error) {
-	row, err := store.Row[draftRow](ctx, r.db.R, `SELECT revision, changes, about, figures, proposal FROM lexicon_draft WHERE id = 1`)
+// worked is a draft's changes laid over the version in force. It is never changed.
+type worked struct {
+	revision int64
+	base     int
+	changes  map[string]*moderation.Entry // by id, without those that the version in force already has
+	entries  []moderation.Entry
+	edits    []Edit
+}
+
+// work lays the draft's changes of a revision over a version; the last result is kept, for most readers want the same.
+func (r *Register) work(ctx context.Context, revision int64, base int) (*worked, error) {
+	if w := r.worked.Load(); w != nil && w.revision == revision && w.base == base {
+		return w, nil
+	}
+	packed, err := store.Row[[]byte](ctx, r.db.R, `SELECT changes FROM lexicon_draft WHERE id = 1 AND revision = $1`, revision)
+	if errors.Is(err, store.ErrNotFound) && revision > 0 {
+		return nil, ErrRaced
+	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return d, nil, fmt.Errorf("lexicon: draft: %w", err)
+		return nil, err
 	}
-	base, entries, err := r.inForce(ctx)
+	entries, err := r.Entries(ctx, base)
 	if err != nil {
-		return d, nil, err
+		return nil, err
 	}
-	list, _, err := unpack[Change](row.Changes)
+	list, _, err := unpack[Change](packed)
 	if err != nil {
-		return d, nil, fmt.Errorf("lexicon: draft: %w", err)
+		return nil, err
 	}
-	d = Draft{Revision: row.Revision, Base: base}
+	w := &worked{revision: revision, base: base, changes: map[string]*moderation.Entry{}}
 	own := byID(entries)
-	changes = map[string]*moderation.Entry{}
 	for _, c := range list {
 		before := own[c.ID]
 		switch {
@@ -90,10 +103,31 @@ func (r *Register) draft(ctx context.Context) (d Draft, changes map[string]*mode
 		default:
 			own[c.ID] = c.Entry
 		}
-		changes[c.ID] = c.Entry
-		d.Edits = append(d.Edits, Edit{ID: c.ID, Before: before, After: c.Entry})
+		w.changes[c.ID] = c.Entry
+		w.edits = append(w.edits, Edit{ID: c.ID, Before: before, After: c.Entry})
 	}
-	d.Entries, d.Tally = sorted(own), TallyOf(d.Edits)
+	w.entries = sorted(own)
+	r.worked.Store(w)
+	return w, nil
+}
+
+// draft returns the draft and a copy of its changes by id.
+func (r *Register) draft(ctx context.Context) (d Draft, changes map[string]*moderation.Entry, err error) {
+	row, err := store.Row[draftRow](ctx, r.db.R, `SELECT revision, about, figures, proposal FROM lexicon_draft WHERE id = 1`)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return d, nil, fmt.Errorf("lexicon: draft: %w", err)
+	}
+	r.last.Store(nil) // the newest version, past every cache
+	base, err := r.Latest(ctx)
+	if err != nil {
+		return d, nil, err
+	}
+	w, err := r.work(ctx, row.Revision, base.N)
+	if err != nil {
+		return d, nil, fmt.Errorf("lexicon: draft: %w", err)
+	}
+	d = Draft{Revision: row.Revision, Base: base, Entries: w.entries, Edits: w.edits, Tally: TallyOf(w.edits)}
+	changes = maps.Clone(w.changes)
 	if row.About != "" {
 		var about draftAbout
 		if err := json.Unmarshal([]byte(row.About), &about); err != nil {
@@ -131,7 +165,7 @@ func (r *Register) Add(ctx context.Context, who journal.Actor, entries []moderat
 			switch {
 			case old == nil:
 				taken.Added++
-			case same(*old, e):
+			case alike(*old, e):
 				taken.Unchanged++
 				continue
 			case !overwrite:
@@ -148,6 +182,12 @@ func (r *Register) Add(ctx context.Context, who journal.Actor, entries []moderat
 		return nil
 	})
 	return taken, err
+}
+
+// alike tells whether entries are the same but for the line of the list that they came from.
+func alike(a, b moderation.Entry) bool {
+	a.Source, b.Source = "", ""
+	return same(a, b)
 }
 
 // Set puts entries into the draft, new ones or in place of those with the same id. To change an entry of the starter or of

@@ -29,6 +29,7 @@ type Register struct {
 
 	last   atomic.Pointer[latest]
 	opened atomic.Pointer[opened]
+	worked atomic.Pointer[worked]
 }
 
 // latest is the newest version as read at one Generation.
@@ -40,7 +41,6 @@ type latest struct {
 // opened is the version whose entries were read last; most readers want the same.
 type opened struct {
 	n       int
-	hash    string
 	entries []moderation.Entry
 }
 
@@ -157,6 +157,18 @@ func (r *Register) Entries(ctx context.Context, n int) ([]moderation.Entry, erro
 	if o := r.opened.Load(); o != nil && o.n == n {
 		return o.entries, nil
 	}
+	entries, err := r.read(ctx, n)
+	if err == nil {
+		r.opened.Store(&opened{n, entries})
+	}
+	return entries, err
+}
+
+// read is Entries without its cache.
+func (r *Register) read(ctx context.Context, n int) ([]moderation.Entry, error) {
+	if n == 0 {
+		return nil, nil
+	}
 	row, err := store.Row[packedRow](ctx, r.db.R, `SELECT hash, entries FROM lexicon_version WHERE n = $1`, n)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fmt.Errorf("%w: %d", ErrNoVersion, n)
@@ -171,18 +183,18 @@ func (r *Register) Entries(ctx context.Context, n int) ([]moderation.Entry, erro
 	if err != nil {
 		return nil, fmt.Errorf("lexicon: version %d: %w", n, err)
 	}
-	r.opened.Store(&opened{n, hash, entries})
 	return entries, nil
 }
 
-// inForce returns the newest version with its entries, past every cache.
+// inForce returns the newest version with its entries, past every cache. It keeps neither: a gateway compiles them and has
+// no other use for them.
 func (r *Register) inForce(ctx context.Context) (Version, []moderation.Entry, error) {
 	r.last.Store(nil)
 	v, err := r.Latest(ctx)
 	if err != nil {
 		return v, nil, err
 	}
-	entries, err := r.Entries(ctx, v.N)
+	entries, err := r.read(ctx, v.N)
 	return v, entries, err
 }
 
