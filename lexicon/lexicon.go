@@ -63,6 +63,9 @@ func (e *InvalidError) Error() string {
 	if e.Entry != "" {
 		at += "entry " + e.Entry + ": "
 	}
+	if e.Value == "" {
+		return fmt.Sprintf("%s%s: %s", at, e.Field, e.Mend)
+	}
 	return fmt.Sprintf("%s%s %.80q: %s", at, e.Field, e.Value, e.Mend)
 }
 
@@ -252,18 +255,22 @@ func CountBy(entries []moderation.Entry) (risks, tiers map[string]int) {
 
 // check refuses entries that could not be compiled.
 func check(entries []moderation.Entry) error {
-	texts := make([]moderation.Entry, len(entries))
+	texts, seen := make([]moderation.Entry, len(entries)), make(map[string]bool, len(entries))
 	for i, e := range entries {
 		if err := checkFields(e); err != nil {
 			return err
 		}
+		if seen[e.ID] {
+			return &InvalidError{e.ID, "id", e.ID, "stands twice in the list; give each entry its own"}
+		}
+		seen[e.ID] = true
 		if e.Tier == moderation.Quarantine {
 			e.Tier = moderation.Observe // kept and matched by nothing; its text must be one that could be matched all the same
 		}
 		texts[i] = e
 	}
 	if _, err := moderation.Compile(texts); err != nil {
-		return fmt.Errorf("lexicon: not taken: %w", err)
+		return &InvalidError{Field: "entries", Mend: strings.ReplaceAll(err.Error(), "moderation: ", "")}
 	}
 	return nil
 }

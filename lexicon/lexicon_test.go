@@ -319,6 +319,9 @@ func TestBadEntries(t *testing.T) {
 				t.Errorf("%s: %v", c.name, err)
 			}
 		}
+		if err := r.Set(t.Context(), wang, entry("a", "甲", "signal"), entry("a", "乙", "signal")); err == nil || !strings.Contains(err.Error(), "twice") {
+			t.Errorf("two entries of one id: %v", err)
+		}
 		if d := draft(t, r); len(d.Edits) != 0 || d.Revision != 0 {
 			t.Errorf("half a list was taken: %+v", d)
 		}
