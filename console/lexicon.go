@@ -1,8 +1,10 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -408,4 +410,44 @@ func actorName(names map[string]string, a journal.Actor) string {
 		return "—"
 	}
 	return a.Kind + ":" + a.ID
+}
+
+// exportLexicon sends the lexicon of a version, the one in force unless n says otherwise, as a file.
+func (c *console) exportLexicon(v *visit) error {
+	q, ctx := v.r.URL.Query(), v.r.Context()
+	format, filing := q.Get("format"), q.Get("filing") != ""
+	types := map[string]string{lexicon.CSV: "text/csv; charset=utf-8", lexicon.JSON: "application/json",
+		lexicon.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+	if types[format] == "" || filing && format == lexicon.JSON {
+		return invalid("format", "words.bad_format", format)
+	}
+	version, err := c.Words.Latest(ctx)
+	if text := q.Get("n"); err == nil && text != "" {
+		n, atoiErr := strconv.Atoi(text)
+		if atoiErr != nil {
+			return lexicon.ErrNoVersion
+		}
+		version, err = c.Words.Version(ctx, n)
+	}
+	if err != nil {
+		return err
+	}
+	own, err := c.Words.Entries(ctx, version.N)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := c.Words.Write(&b, format, version, own, lexicon.Selection{Filing: filing}, c.Now()); err != nil {
+		return err
+	}
+	name := fmt.Sprintf("lexicon-%d.%s", version.N, format)
+	if filing {
+		name = fmt.Sprintf("lexicon-filing-%d.%s", version.N, format)
+	}
+	h := v.w.Header()
+	h.Set("Content-Type", types[format])
+	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	h.Set("Cache-Control", "no-store")
+	_, _ = v.w.Write(b.Bytes()) // the client has gone; there is nobody to tell
+	return nil
 }

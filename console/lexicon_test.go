@@ -121,6 +121,15 @@ func TestLexiconFromUploadToForce(t *testing.T) {
 	wants(t, p.get("/lexicon/entries/entry?id=nobody", 404), "没有这个编号的词条")
 	wants(t, p.post("/lexicon/entries/entry", 400, "text", "无类别", "tier", "block"), "category")
 
+	// Out again.
+	wants(t, p.get("/lexicon/export?format=csv", 200), "甲号违禁品", moderation.StarterEntries()[0].ID)
+	wants(t, p.get("/lexicon/export?format=csv&filing=1", 200), "序号,关键词")
+	if b := p.get("/lexicon/export?format=xlsx&filing=1", 200); !strings.HasPrefix(b, "PK") {
+		t.Error("no workbook")
+	}
+	wants(t, p.get("/lexicon/export?format=pdf", 400), "没有“pdf”这种格式")
+	p.get("/lexicon/export?format=csv&n=9", 404)
+
 	// Removing, discarding, going back.
 	entries := must(d.words.Entries(t.Context(), 1))
 	wants(t, p.post("/lexicon/entries/remove", 200, "id", entries[0].ID), "删除")

@@ -61,6 +61,7 @@ var routes = []route{
 	{"POST", "/lexicon/draft/approve", operator.ManageLexicon, (*console).approveDraft, ""},
 	{"POST", "/lexicon/draft/discard", operator.ManageLexicon, (*console).discardDraft, ""},
 	{"GET", "/lexicon/versions", operator.View, (*console).lexiconVersions, ""},
+	{"GET", "/lexicon/export", operator.View, (*console).exportLexicon, ""},
 	{"GET", "/lexicon/versions/{n}", operator.View, (*console).lexiconVersion, ""},
 	{"POST", "/lexicon/versions/rollback", operator.ManageLexicon, (*console).rollbackLexicon, ""},
 

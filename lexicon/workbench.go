@@ -1,8 +1,12 @@
 package lexicon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hegui/hegui/journal"
@@ -147,4 +151,34 @@ func (w *Workbench) Restore(ctx context.Context, who journal.Actor, n int, note 
 		return Version{}, err
 	}
 	return w.Rollback(ctx, who, n, note, &f)
+}
+
+// Selection says what Write writes.
+type Selection struct {
+	Filing bool // as a filing shows it
+	Own    bool // the register's own entries only
+}
+
+// Write exports the lexicon of a version: own are its entries. What is in quarantine or has expired is in an export, which
+// is read back, and not in a filing, which shows what is in force.
+func (w *Workbench) Write(to io.Writer, format string, v Version, own []moderation.Entry, s Selection, now time.Time) error {
+	if s.Own {
+		return Export(to, format, own)
+	}
+	rows, err := w.Rows(own)
+	if err != nil {
+		return err
+	}
+	all := make([]moderation.Entry, len(rows))
+	for i, r := range rows {
+		all[i] = r.Entry
+	}
+	slices.SortFunc(all, func(a, b moderation.Entry) int {
+		return cmp.Or(strings.Compare(a.Category, b.Category), strings.Compare(a.ID, b.ID))
+	})
+	if !s.Filing {
+		return Export(to, format, all)
+	}
+	all = moderation.InForce(all, Today(now))
+	return Filing(to, format, all, CoverageOf(all, v.At, now))
 }

@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/lexicon"
@@ -29,6 +27,7 @@ type lexiconCmd struct {
 	Set      lexiconSetCmd      `cmd:"" help:"Change entries in the draft."`
 	Remove   lexiconRemoveCmd   `cmd:"" help:"Take entries out in the draft."`
 	Discard  lexiconDiscardCmd  `cmd:"" help:"Empty the draft."`
+	Export   lexiconExportCmd   `cmd:"" help:"Write the entries in force as CSV, XLSX or JSON, or the sheet for a filing."`
 }
 
 // by names who stands for a change at the command line.
@@ -531,13 +530,4 @@ func readFile(name string) ([]byte, error) {
 		return nil, usageError{err.Error()}
 	}
 	return b, nil
-}
-
-// now is the day's entries in force of a whole lexicon.
-func inForceRows(rows []lexicon.Row, now time.Time) []moderation.Entry {
-	entries := make([]moderation.Entry, len(rows))
-	for i, r := range rows {
-		entries[i] = r.Entry
-	}
-	return slices.Clip(moderation.InForce(entries, lexicon.Today(now)))
 }

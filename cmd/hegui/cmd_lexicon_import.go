@@ -153,3 +153,12 @@ func (in *installation) library(ctx context.Context, draft bool) (lexicon.Librar
 	now := time.Now()
 	return lexicon.CoverageOf(inForceRows(rows, now), changed, now), d.Base, nil
 }
+
+// inForceRows are the entries of a whole lexicon that are in force on a day.
+func inForceRows(rows []lexicon.Row, now time.Time) []moderation.Entry {
+	entries := make([]moderation.Entry, len(rows))
+	for i, r := range rows {
+		entries[i] = r.Entry
+	}
+	return moderation.InForce(entries, lexicon.Today(now))
+}
