@@ -1,7 +1,7 @@
 # make run    a demo installation in ./hegui-data, with a sample model
 # make test   everything that proves the house; installs what the tests need (Debian, Ubuntu)
 # make lint   gofmt, vet, staticcheck
-# make bench  measurements: packages, then the whole gateway
+# make bench  measurements: packages, the moderation engine beside its peers, the whole gateway
 
 SHELL := /bin/bash
 export CGO_ENABLED = 0
@@ -38,7 +38,10 @@ test: tools lint
 	@for m in $(NESTED); do echo "==> go test in $$m"; (cd $$m && go vet ./... && $(GOTEST) ./...) || exit 1; done
 	@echo "==> all green"
 
+# The moderation engine is measured beside peers, which are fetched and built outside the repository, see bench/moderation.
 # The gateway is measured against proxies that do almost nothing; GWBENCH names the load generator, see bench/gateway.
+# What a lexicon is worth on public sets, bench/judgement/run.sh tells.
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+	bench/moderation/run.sh
 	go run ./bench/gateway

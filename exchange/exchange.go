@@ -52,7 +52,8 @@ type Intent struct {
 	Destination string    `json:"destination"` // local address
 	Client      string    `json:"client"`      // user agent, at most 200 bytes
 	Input       string    `json:"input"`       // commitment to the request's text
-	Policy      string    `json:"policy"`      // hash of lexicon and policy in force
+	Policy      string    `json:"policy"`      // hash of the moderation policy in force
+	Lexicon     string    `json:"lexicon"`     // hash of the lexicon in force
 }
 
 // Finding is one detector's hit as it is recorded: never the matched text, only its place and its entry.
@@ -62,7 +63,7 @@ type Finding struct {
 	Choice   int    `json:"choice"`   //
 	Category string `json:"category"` // risk id, A1a … A5b, or personal-information kind
 	Tier     string `json:"tier"`     // block, signal, observe, mask
-	Detector string `json:"detector"` // lexicon, privacy
+	Detector string `json:"detector"` // lexicon, privacy, or the name of another
 	Artefact string `json:"artefact"` // hash of the detector's data
 	Entry    string `json:"entry"`    // id of the entry that hit
 	Start    int    `json:"start"`    // byte offsets in the channel's logical text
@@ -102,8 +103,12 @@ type Checked struct {
 // Outage is a guard that failed in this exchange.
 type Outage struct {
 	Guard string `json:"guard"`
-	Rule  string `json:"rule"` // closed (request refused) or open (went on without it)
+	Rule  string `json:"rule"` // closed (request refused), open (went on without it), degraded (went on without one detector)
 	Error string `json:"error"`
+
+	Detector string `json:"detector,omitempty"` // which one of the guard's
+	MS       int64  `json:"ms,omitempty"`       // how long it was waited for in vain, milliseconds
+	Bytes    int    `json:"bytes,omitempty"`    // how much text it has not looked at
 }
 
 // Content is what was said, sealed under the user's key. Nil fields are not kept.

@@ -43,7 +43,7 @@ type call struct {
 	vaultKey *journal.SubjectKey
 	route    service.Route
 	lexicon  *moderation.Lexicon
-	policy   string
+	policy   *moderation.Policy
 	edits    []edit
 	masked   bool
 	scratch  []byte
@@ -63,7 +63,8 @@ type call struct {
 	withheld []byte
 	notice   string // the refusal that was shown instead of the rest
 	cuts     string // worst verdict of the output
-	risk     string // category of the first violation in the output
+	risk     string // category of the first violation in the output; for operators
+	reason   string // its reason code, for everybody
 	labels   string // text, ui or none, as written
 	implicit string // see Gateway.implicit
 	input    string // commitment to the request
@@ -93,18 +94,23 @@ func (c *call) sorted() []exchange.Finding {
 
 // refusalText answers in the language of the user's last words.
 func (c *call) refusalText() string {
-	for _, r := range string(c.request.last) {
-		if unicode.Is(unicode.Han, r) {
-			return c.service.RefusalZH
-		}
-	}
-	if len(c.request.last) == 0 && c.service.LabelLang == "zh" {
+	if c.chinese() {
 		return c.service.RefusalZH
 	}
 	return c.service.RefusalEN
 }
 
-// cutReason says why an answer was cut off.
+// chinese tells whether the user's last words are, or the service's label when there are none.
+func (c *call) chinese() bool {
+	for _, r := range string(c.request.last) {
+		if unicode.Is(unicode.Han, r) {
+			return true
+		}
+	}
+	return len(c.request.last) == 0 && c.service.LabelLang == "zh"
+}
+
+// cutReason says why an answer was cut off, for the record.
 func (c *call) cutReason() string {
 	if c.risk == "" {
 		return "the answer was cut off: a guard could not do its work"
@@ -126,13 +132,12 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, op operation) {
 	g.running.Add(1)
 	defer g.running.Done()
 	c := &call{w: w, r: r, op: op, started: g.o.Now(), id: store.NewID(), pool: g.o.Pool,
-		checked: exchange.Checked{In: -1, Out: -1, Privacy: -1}, labels: "none", lexicon: g.o.Lexicon()}
+		checked: exchange.Checked{In: -1, Out: -1, Privacy: -1}, labels: "none", lexicon: g.o.Lexicon(), policy: g.o.Policy()}
 	c.request.doc.nodes = make([]node, 0, 48)
 	if n := r.ContentLength; n > 0 && n < 1<<20 {
 		c.body.Grow(int(n) + bytes.MinRead)
 	}
 	c.content = c.id // one number finds the exchange and everything generated in it
-	c.policy = c.lexicon.Hash()
 	if g.draining.Load() {
 		in := problem(http.StatusServiceUnavailable, "draining", "", "this hegui is shutting down; send the request again, another node will take it")
 		in.Retry = time.Second
@@ -161,8 +166,8 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, op operation) {
 func (g *Gateway) reject(c *call, in *Interruption) {
 	record := g.record(c)
 	record.Outcome, record.Verdict, record.Code, record.Reason = exchange.Rejected, exchange.Refuse, in.Code, in.Reason
-	if in.Verdict == exchange.Refuse {
-		record.Outcome = exchange.Complete // a refusal of content is an answer
+	if in.Verdict != "" {
+		record.Outcome, record.Verdict = exchange.Complete, in.Verdict // a refusal of content, or guidance, is an answer
 	}
 	// Strangers without a key are counted, not recorded: otherwise anyone could fill the journal.
 	if c.key.ID != "" {
@@ -201,7 +206,7 @@ func (c *call) firstMS() int64 {
 func (g *Gateway) intent(c *call) exchange.Intent {
 	in := exchange.Intent{ID: c.id, At: c.started.UTC().Truncate(time.Millisecond), ContentID: c.content, Service: c.service.ID,
 		Application: c.key.Application, Key: c.key.ID, User: c.user.Subject, Operation: c.op.name, Model: c.route.Name, Stream: c.stream,
-		Source: c.r.RemoteAddr, Client: clip(c.r.UserAgent(), 200), Policy: c.policy}
+		Source: c.r.RemoteAddr, Client: clip(c.r.UserAgent(), 200), Policy: c.policy.Hash(), Lexicon: c.lexicon.Hash()}
 	if a, ok := c.r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		in.Destination = a.String()
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -18,6 +19,7 @@ type Interruption struct {
 	Message string           // what is wrong, and how to mend it; never the matched text
 	Verdict exchange.Verdict // refuse for content, else empty
 	Reason  string           // one sentence for the record, no content
+	Public  string           // what the client is told instead of Reason; a refusal's reason code
 	Link    string           // where to accept, appeal, read on
 	Retry   time.Duration    // Retry-After
 	More    map[string]any   // further fields of error.hegui (decision, until, …)
@@ -43,7 +45,10 @@ func problem(status int, code, param, message string) *Interruption {
 
 // errorBody is the OpenAI error shape with our part under "hegui".
 func (in *Interruption) errorBody(exchangeID string) []byte {
-	ours := map[string]any{"reason": in.Reason}
+	ours := map[string]any{"reason": cmp.Or(in.Public, in.Reason)}
+	if in.Verdict != "" {
+		ours["verdict"] = in.Verdict
+	}
 	if exchangeID != "" {
 		ours["exchange"] = exchangeID
 	}

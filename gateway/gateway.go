@@ -6,6 +6,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -31,10 +32,12 @@ type Options struct {
 	Users     *users.Register
 	Pool      *upstream.Pool
 	Lexicon   func() *moderation.Lexicon // the one in force; swapped while serving
+	Policy    func() *moderation.Policy  // the one in force; swapped while serving
 	PortalURL func() string              // where agreement and appeal links point, without a slash at the end
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer
-	Now       func() time.Time // time.Now when nil
+	Detectors []moderation.Detector // besides the lexicon; may be empty
+	Now       func() time.Time      // time.Now when nil
 }
 
 // Gateway serves /v1/… Safe for concurrent use.
@@ -60,8 +63,13 @@ var errDrained = errors.New("hegui is shutting down")
 // New checks the options and builds the gateway.
 func New(o Options) (*Gateway, error) {
 	if o.Journal == nil || o.Vault == nil || o.Exchanges == nil || o.Services == nil || o.Users == nil || o.Pool == nil ||
-		o.Lexicon == nil || o.PortalURL == nil || o.Log == nil || o.Metrics == nil {
-		return nil, errors.New("gateway: an option is missing; all but Now are required")
+		o.Lexicon == nil || o.Policy == nil || o.PortalURL == nil || o.Log == nil || o.Metrics == nil {
+		return nil, errors.New("gateway: an option is missing; all but Detectors and Now are required")
+	}
+	for _, d := range o.Detectors {
+		if err := d.Describe().Validate(); err != nil {
+			return nil, fmt.Errorf("gateway: %w", err)
+		}
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/hegui/hegui/exchange"
-	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/privacy"
 	"github.com/hegui/hegui/service"
 	"github.com/hegui/hegui/users"
@@ -38,9 +37,9 @@ func Guards() []Guard {
 		{Name: "limits", Does: "requests a minute for each user", run: limits},
 		{Name: "route", Does: "only models that the service has put in force (Art 7, 17)", run: route},
 		{Name: "privacy_in", Does: "masks personal information before the model sees it (Art 11)", Mode: privacyMode, run: privacyIn},
-		{Name: "moderate_in", Does: "screens every text of the input (Art 4)", Mode: func(m service.Modes) service.Mode { return m.ModerateIn }, run: moderateIn},
+		{Name: "moderate_in", Does: "screens every text of the input; the policy says what a hit leads to (Art 4)", Mode: func(m service.Modes) service.Mode { return m.ModerateIn }, run: moderateIn},
 		{Name: "begin", Does: "makes the intent durable while the model thinks; nothing leaves before (Art 14, 19)"},
-		{Name: "moderate_out", Does: "screens every channel of the answer while it streams (Art 4, 14)", Mode: func(m service.Modes) service.Mode { return m.ModerateOut }},
+		{Name: "moderate_out", Does: "screens every channel of the answer while it streams; the policy says what a hit leads to (Art 4, 14)", Mode: moderateOutMode},
 		{Name: "privacy_out", Does: "masks personal information in the answer (Art 11)", Mode: privacyMode},
 		{Name: "label", Does: "marks generated content, explicitly and for machines (Art 12)", Mode: func(m service.Modes) service.Mode { return m.Label }},
 		{Name: "record", Does: "makes the final record durable before the last byte leaves (Art 14, 19)"},
@@ -87,7 +86,7 @@ func (g *Gateway) outage(c *call, name string, mode func(service.Modes) service.
 	if rule == "open" {
 		return nil
 	}
-	return problem(http.StatusServiceUnavailable, "guard_unavailable", "", "the guard "+name+" could not do its work and this service is set to stop then; try again, and tell the operator if it goes on")
+	return guardUnavailable(name)
 }
 
 func authenticate(ctx context.Context, g *Gateway, c *call) *Interruption {
@@ -259,49 +258,4 @@ func privacyIn(_ context.Context, g *Gateway, c *call) *Interruption {
 func looksJSON(text []byte) bool {
 	text = bytes.TrimLeft(text, " \t\r\n")
 	return len(text) > 0 && (text[0] == '{' || text[0] == '[')
-}
-
-// moderateIn screens every text of the request. A block-tier hit refuses; the matched word is never repeated.
-func moderateIn(_ context.Context, g *Gateway, c *call) *Interruption {
-	looked := 0
-	blocked := ""
-	for _, t := range c.request.joined {
-		for _, f := range c.lexicon.Scan(t.text) {
-			if f.Tier == moderation.Block && blocked == "" {
-				c.found(exchange.Finding{Where: "in", Channel: t.channel, Category: f.Category, Tier: string(f.Tier), Detector: "lexicon", Artefact: c.policy, Entry: f.Entry, Start: f.Start, End: f.End})
-				blocked = f.Category
-			}
-		}
-	}
-	for _, t := range c.request.texts {
-		var text []byte
-		if t.key { // its value may be a number, which has no text
-			text = c.request.doc.key(t.node)
-		} else {
-			text = c.request.doc.text(t.node)
-		}
-		looked += len(text)
-		for _, f := range c.lexicon.Scan(text) {
-			c.found(exchange.Finding{Where: "in", Channel: t.channel, Category: f.Category, Tier: string(f.Tier), Detector: "lexicon", Artefact: c.policy, Entry: f.Entry, Start: f.Start, End: f.End})
-			if f.Tier == moderation.Block && blocked == "" {
-				blocked = f.Category
-			}
-		}
-	}
-	c.checked.In = looked
-	if blocked == "" || c.service.Modes.ModerateIn.Act == "observe" {
-		return nil
-	}
-	return g.refusal(c, blocked, "the input was refused: it falls under risk "+blocked)
-}
-
-// refusal is a no to content: an assistant message by default, an error where the application asks for one.
-func (g *Gateway) refusal(c *call, category, reason string) *Interruption {
-	in := &Interruption{Status: http.StatusOK, Code: "content_filter", Type: "invalid_request_error", Verdict: exchange.Refuse, Reason: reason,
-		Link: g.appeal(c), Message: c.refusalText()}
-	in.More = map[string]any{"category": category, "appeal": in.Link}
-	if c.errorWanted() {
-		in.Status = http.StatusBadRequest
-	}
-	return in
 }

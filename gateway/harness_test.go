@@ -102,8 +102,10 @@ func setup(t testing.TB, answer http.HandlerFunc, change func(*service.Service))
 	must(t, err)
 	lexicon, err := moderation.Compile(banned)
 	must(t, err)
+	rules, err := moderation.DefaultPolicy()
+	must(t, err)
 	h.gateway, err = New(Options{Journal: h.journal, Vault: vault, Exchanges: h.exchanges, Services: h.services, Users: h.users, Pool: pool,
-		Lexicon: func() *moderation.Lexicon { return lexicon }, PortalURL: func() string { return "http://portal" },
+		Lexicon: func() *moderation.Lexicon { return lexicon }, Policy: func() *moderation.Policy { return rules }, PortalURL: func() string { return "http://portal" },
 		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
 	must(t, err)
 	server := httptest.NewServer(h.gateway.Handler())

@@ -39,7 +39,7 @@ func (g *Gateway) note(c *call, o *output, comma, final bool) []byte {
 	}
 	b = append(append(append(b, `},"ui":[`...), ui...), ']')
 	if final && c.cuts != "" {
-		b = append(append(b, `,"reason":`...), appendJSON(nil, []byte(c.cutReason()))...)
+		b = append(append(b, `,"reason":`...), appendJSON(nil, []byte(c.reason))...)
 		b = append(append(b, `,"appeal":`...), appendJSON(nil, []byte(g.appeal(c)))...)
 	}
 	return append(b, '}')

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,7 +12,6 @@ import (
 	"github.com/hegui/hegui/label"
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/privacy"
-	"github.com/hegui/hegui/service"
 )
 
 // output takes the answer's text through the guards that come after the model: moderate_out, privacy_out, label. Text is
@@ -19,6 +20,8 @@ import (
 type output struct {
 	g       *Gateway
 	c       *call
+	ctx     context.Context
+	table   *moderation.Table
 	enforce bool
 	mask    string // off, observe, mask
 	choices []*choice
@@ -37,16 +40,15 @@ type choice struct {
 // channel is one running text.
 type channel struct {
 	name           string
-	window         *moderation.Window
+	watch          *moderation.Watch
 	mask           *privacy.Stream
 	prefix, suffix string // JSON around a piece of it inside a delta
 	visible        []byte
-	held           []byte // text the window has not released
-	bypass         bool   // a guard failed and the service's rule is open
+	bypass         bool // a guard failed and the service's rule is open
 }
 
-func (g *Gateway) newOutput(c *call) *output {
-	o := &output{g: g, c: c, enforce: c.service.Modes.ModerateOut.Act != "observe", mask: c.service.Privacy.Out}
+func (g *Gateway) newOutput(ctx context.Context, c *call) *output {
+	o := &output{g: g, c: c, ctx: ctx, table: c.policy.At(c.place("out")), enforce: c.service.Modes.ModerateOut.Act != "observe", mask: c.service.Privacy.Out}
 	if o.mask == "mask" && c.service.Modes.Privacy.Act == "observe" {
 		o.mask = "observe"
 	}
@@ -77,7 +79,10 @@ func (o *output) channel(ch *choice, name, prefix, suffix string) *channel {
 }
 
 func (o *output) newChannel(name, prefix, suffix string) *channel {
-	x := &channel{name: name, prefix: prefix, suffix: suffix, window: o.c.lexicon.NewWindow(moderation.Scene{}, nil)}
+	scene := o.c.place("out").Scene
+	scene.Channel = sceneChannel(name)
+	x := &channel{name: name, prefix: prefix, suffix: suffix, watch: moderation.NewWatch(o.ctx, moderation.WatchOptions{
+		Lexicon: o.c.lexicon, Scene: scene, Table: o.table, Detectors: o.g.o.Detectors, Observe: !o.enforce, Now: o.g.o.Now})}
 	if o.mask != "off" {
 		x.mask = privacy.NewStream()
 		if strings.HasSuffix(name, "arguments") || name == contentChannel && o.c.request.json {
@@ -89,8 +94,11 @@ func (o *output) newChannel(name, prefix, suffix string) *channel {
 
 // cut is why a choice ends early.
 type cut struct {
-	category string // risk, empty when a guard failed
+	category string // risk, empty when a guard failed; for operators
 	code     string
+	decision moderation.Decision
+	channel  *channel // nil when a guard failed
+	shown    int      // characters of the channel that were shown beyond where it ends
 }
 
 // feed gives a channel its next text and returns what may now be shown. A cut means the choice is over; what came with it
@@ -106,11 +114,11 @@ func (o *output) close(ch *choice, x *channel) ([]byte, *cut) { return o.step(ch
 func (o *output) step(ch *choice, x *channel, text []byte, last bool) (visible []byte, stop *cut) {
 	defer func() {
 		if p := recover(); p != nil { // a guard could not work: the declared rule decides
-			in := o.g.outage(o.c, "moderate_out", func(m service.Modes) service.Mode { return m.ModerateOut }, fmt.Errorf("panic: %v", p))
+			in := o.g.outage(o.c, "moderate_out", moderateOutMode, fmt.Errorf("panic: %v", p))
 			x.bypass = true
 			visible = text
 			if in != nil {
-				visible, stop = nil, &cut{code: "guard_unavailable"}
+				visible, stop = nil, &cut{code: "guard_unavailable", decision: moderation.Decision{Action: o.onViolation(), Reason: "guard_unavailable"}}
 			}
 		}
 	}()
@@ -132,30 +140,19 @@ func (o *output) step(ch *choice, x *channel, text []byte, last bool) (visible [
 }
 
 func (o *output) screen(ch *choice, x *channel, text []byte, last bool) ([]byte, *cut) {
-	x.held = append(x.held, text...)
-	step := x.window.Write(text)
-	var stop *cut
+	step := x.watch.Write(text)
 	released := step.Release
-	x.held = x.held[min(len(step.Release), len(x.held)):]
-	for round := 0; ; round++ {
-		for _, f := range step.Findings {
-			o.c.found(exchange.Finding{Where: "out", Channel: x.name, Choice: ch.index, Category: f.Category, Tier: string(f.Tier),
-				Detector: "lexicon", Artefact: o.c.policy, Entry: f.Entry, Start: f.Start, End: f.End})
-		}
-		if step.Violation != nil && o.enforce {
-			stop = &cut{category: step.Violation.Category, code: "content_filter"}
-			if len(o.c.withheld)+len(x.held) <= maxKept {
-				o.c.withheld = append(o.c.withheld, x.held...)
-			}
-			break
-		}
-		if !last || round == 1 {
-			break
-		}
+	stop := o.saw(ch, x, step)
+	if last && stop == nil {
 		released = append([]byte(nil), released...)
-		step = x.window.Close()
+		step = x.watch.Close()
 		released = append(released, step.Release...)
-		x.held = x.held[min(len(step.Release), len(x.held)):]
+		stop = o.saw(ch, x, step)
+	}
+	if stop != nil {
+		if held := x.watch.Held(); len(o.c.withheld)+len(held) <= maxKept {
+			o.c.withheld = append(o.c.withheld, held...)
+		}
 	}
 	if !o.enforce { // observe: everything passes, findings are recorded
 		released = text
@@ -182,10 +179,40 @@ func (o *output) screen(ch *choice, x *channel, text []byte, last bool) ([]byte,
 	return masked, stop
 }
 
+// saw records what a step of the watch found, and returns a cut when it ends the choice.
+func (o *output) saw(ch *choice, x *channel, step moderation.WatchStep) *cut {
+	o.note(ch, x, step.Findings)
+	for _, d := range step.Degraded {
+		o.g.detectorOut(o.c, "moderate_out", d)
+	}
+	if step.Cut == nil {
+		return nil
+	}
+	if step.Cut.Degraded != nil {
+		return &cut{code: "guard_unavailable", channel: x, shown: step.Cut.Shown,
+			decision: moderation.Decision{Action: o.onViolation(), Reason: "guard_unavailable"}}
+	}
+	return &cut{code: "content_filter", category: step.Cut.Finding.Category, channel: x, shown: step.Cut.Shown, decision: step.Cut.Finding.Decision}
+}
+
+// note puts findings into the record.
+func (o *output) note(ch *choice, x *channel, found []moderation.WatchFinding) {
+	for _, f := range found {
+		o.c.found(exchange.Finding{Where: "out", Channel: x.name, Choice: ch.index, Category: f.Category, Tier: string(f.Tier),
+			Detector: f.Detector, Artefact: f.Artefact, Entry: f.Entry, Start: f.Start, End: f.End})
+		if o.enforce && f.Decision.Action == moderation.Mask {
+			o.c.masked = true
+		}
+	}
+}
+
 // settle gathers what the record needs from all channels.
 func (o *output) settle() {
 	for _, ch := range o.choices {
 		for _, x := range ch.channels {
+			if x.watch != nil {
+				o.note(ch, x, x.watch.Abandon()) // it was not closed when the answer broke off
+			}
 			if len(o.c.visible)+len(x.visible) <= maxKept {
 				o.c.visible = append(o.c.visible, x.visible...)
 			}
@@ -199,13 +226,25 @@ func (o *output) settle() {
 
 // violated notes the worst that happened to the answer.
 func (o *output) violated(stop *cut) {
-	o.c.cuts = o.c.service.OnViolation
-	if o.c.cuts == "" {
-		o.c.cuts = string(exchange.Stop)
+	if a := stop.decision.Action; o.c.cuts == "" || a.Stricter(moderation.Action(o.c.cuts)) {
+		o.c.cuts, o.c.reason = string(a), stop.decision.Reason
 	}
 	if o.c.risk == "" {
 		o.c.risk = stop.category
 	}
+}
+
+// onViolation is what the service declares for answers that must end.
+func (o *output) onViolation() moderation.Action {
+	return moderation.Action(cmp.Or(o.c.service.OnViolation, string(moderation.Stop)))
+}
+
+// instead is the text that takes the place of what was cut, and how it finishes.
+func (o *output) instead(stop *cut) (text, finish string) {
+	if stop.decision.Action == moderation.Guide {
+		return stop.decision.TextIn(o.c.chinese()), "stop"
+	}
+	return o.c.refusalText(), "content_filter"
 }
 
 // contentChannel is the text people read; it is the one that carries the explicit label.

@@ -29,7 +29,7 @@ func (g *Gateway) deliverPlain(ctx context.Context, c *call, response *upstream.
 		g.broken(ctx, c, errors.New("upstream answered 200 with something that is not a JSON object"))
 		return
 	}
-	out, err := g.rewrite(c, &d)
+	out, err := g.rewrite(ctx, c, &d)
 	if err != nil {
 		g.broken(ctx, c, err)
 		return
@@ -72,7 +72,7 @@ func readAnswer(response *upstream.Response) ([]byte, error) {
 }
 
 // rewrite screens every text of the answer and returns it with what must change changed, all else byte for byte.
-func (g *Gateway) rewrite(c *call, d *doc) ([]byte, error) {
+func (g *Gateway) rewrite(ctx context.Context, c *call, d *doc) ([]byte, error) {
 	var at [4]int
 	if err := d.object(0, []string{"choices", "usage", "model", "data"}, at[:]); err != nil {
 		return nil, errors.New("upstream's answer has a field twice")
@@ -83,7 +83,7 @@ func (g *Gateway) rewrite(c *call, d *doc) ([]byte, error) {
 	if at[2] >= 0 && d.nodes[at[2]].kind == isString {
 		c.answered = string(d.text(at[2]))
 	}
-	o := g.newOutput(c)
+	o := g.newOutput(ctx, c)
 	var edits []edit
 	if c.op.name == "embedding" {
 		if at[3] < 0 {
@@ -187,11 +187,12 @@ func (o *output) whole(d *doc, at, position int) []edit {
 		o.violated(stopped)
 		ch.channels = nil
 		ch.label = labeller{}
-		o.c.notice = o.c.refusalText()
-		refusal := appendJSON(nil, []byte(o.c.refusalText()))
-		body := `{"index":` + strconv.Itoa(index) + `,"message":{"role":"assistant","content":` + string(refusal) + `,"refusal":null},"logprobs":null,"finish_reason":"content_filter"}`
+		text, finish := o.instead(stopped)
+		o.c.notice = text
+		refusal := appendJSON(nil, []byte(text))
+		body := `{"index":` + strconv.Itoa(index) + `,"message":{"role":"assistant","content":` + string(refusal) + `,"refusal":null},"logprobs":null,"finish_reason":"` + finish + `"}`
 		if o.c.op.name == "completion" {
-			body = `{"index":` + strconv.Itoa(index) + `,"text":` + string(refusal) + `,"logprobs":null,"finish_reason":"content_filter"}`
+			body = `{"index":` + strconv.Itoa(index) + `,"text":` + string(refusal) + `,"logprobs":null,"finish_reason":"` + finish + `"}`
 		}
 		return []edit{{int(d.nodes[at].start), int(d.nodes[at].end), []byte(body)}}
 	}

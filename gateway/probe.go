@@ -53,7 +53,7 @@ func (g *Gateway) Probe(ctx context.Context, serviceID string) []ProbeResult {
 	if !ok || len(svc.Models) == 0 {
 		return []ProbeResult{{Service: serviceID, Guard: "route", Saw: "the service is not in force or has no model"}}
 	}
-	planted := g.planted()
+	planted := g.planted(svc)
 	probes := []probe{
 		{"agreement", probeStranger, plainPrompt, plainAnswer, func(status int, body string) (bool, string) {
 			return status == http.StatusForbidden && strings.Contains(body, "agreement_"), fmt.Sprintf("a user who has not accepted got status %d", status)
@@ -94,16 +94,23 @@ func (g *Gateway) Probe(ctx context.Context, serviceID string) []ProbeResult {
 	}
 	if planted == "" {
 		for _, guard := range []string{"moderate_in", "moderate_out"} {
-			results = append(results, ProbeResult{serviceID, guard, false, "the lexicon in force has no block-tier entry to plant"})
+			results = append(results, ProbeResult{serviceID, guard, false, "the lexicon in force has no block-tier entry that the policy refuses, so none can be planted"})
 		}
 	}
 	return append(results, ProbeResult{serviceID, "record", recorded == len(probes), fmt.Sprintf("%d of %d self-tests were found in the record", recorded, len(probes))})
 }
 
-// planted is a block-tier text of the lexicon in force.
-func (g *Gateway) planted() string {
-	for _, e := range g.o.Lexicon().Entries() {
-		if e.Tier == moderation.Block {
+// planted is a text of the lexicon in force that the policy refuses in the input and stops in the output.
+func (g *Gateway) planted(svc service.Service) string {
+	c := &call{service: svc}
+	lexicon, policy := g.o.Lexicon(), g.o.Policy()
+	in, out := policy.At(c.place("in")), policy.At(c.place("out"))
+	for _, e := range lexicon.Entries() {
+		if e.Tier != moderation.Block || e.Allow || e.Kind != moderation.Contain || len(e.Context) > 0 || !e.Scope.Holds(c.place("in").Scene) || !e.Scope.Holds(c.place("out").Scene) {
+			continue
+		}
+		hit := moderation.CaseOf(moderation.Finding{Entry: e.ID, Category: e.Category, Tier: e.Tier, Severity: e.Severity})
+		if in.Decide(hit).Action == moderation.Refuse && out.Decide(hit).Action.Stricter(moderation.Guide) {
 			return " " + e.Text + " "
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/upstream"
 )
 
@@ -34,7 +35,7 @@ type streamer struct {
 var errCut = errors.New("the answer was cut off")
 
 func (g *Gateway) deliverStream(ctx context.Context, cancel context.CancelCauseFunc, c *call, response *upstream.Response) {
-	s := &streamer{output: g.newOutput(c), cancel: cancel}
+	s := &streamer{output: g.newOutput(ctx, c), cancel: cancel}
 	s.flusher, _ = c.w.(http.Flusher)
 	g.metrics.streams.Inc()
 	defer g.metrics.streams.Dec()
@@ -321,7 +322,7 @@ func (s *streamer) cutOff(ch *choice, stop *cut) {
 		x.visible = append(x.visible, suffix...)
 		s.own(ch, x, suffix)
 	}
-	text := s.c.refusalText()
+	text, finish := s.instead(stop)
 	if ch.label.any {
 		text = "\n\n" + text
 	}
@@ -332,17 +333,20 @@ func (s *streamer) cutOff(ch *choice, stop *cut) {
 		for _, x := range ch.channels {
 			if x.name == contentChannel {
 				shown = len([]rune(string(x.visible)))
+				if stop.channel == x {
+					shown = max(shown-stop.shown, 0)
+				}
 			}
 		}
 		from := shown
-		if s.c.cuts != string(exchange.Stop) {
+		if stop.decision.Action != moderation.Stop {
 			from = 0
 		}
-		s.out.Write(jsonObject(map[string]any{"action": s.c.cuts, "choice": ch.index, "from": from, "category": stop.category, "exchange": s.c.id}))
+		s.out.Write(jsonObject(map[string]any{"action": stop.decision.Action, "choice": ch.index, "from": from, "reason": stop.decision.Reason, "exchange": s.c.id}))
 		s.out.WriteString("\n\n")
 	}
 	delta := `{"content":` + string(appendJSON(nil, []byte(text))) + `}`
-	s.ours(ch.index, delta, `"content_filter"`, string(appendJSON(nil, []byte(text))))
+	s.ours(ch.index, delta, `"`+finish+`"`, string(appendJSON(nil, []byte(text))))
 	if s.allCut() {
 		s.cancel(errCut)
 	}

@@ -19,6 +19,7 @@ const (
 	LexiconInForce Verb = "lexicon.in_force"
 	LexiconDrafted Verb = "lexicon.drafted"
 	LexiconVersion Verb = "lexicon.published"
+	PolicyInForce  Verb = "policy.in_force"
 	KeyIssued      Verb = "key.issued"
 	KeyRevoked     Verb = "key.revoked"
 
@@ -63,6 +64,7 @@ func Verbs() []VerbDoc {
 		{LexiconInForce, true, "A compiled lexicon took effect on a node. Body: hash, entries, counts per risk."},
 		{LexiconDrafted, false, "The draft of the installation's own word-list entries changed, was proposed for publishing or was discarded. Body: what, counts; never a text."},
 		{LexiconVersion, true, "A version of the installation's own word-list entries was published; nodes compile it and report lexicon.in_force. Body: hash, counts, figures of the gate, who approved."},
+		{PolicyInForce, true, "A moderation policy took effect on a node. Body: hash, name, rows."},
 		{KeyIssued, true, "A key was issued to an application. Body: service, application, expiry; never the secret."},
 		{KeyRevoked, true, "A key was revoked. Body: reason."},
 		{UserSeen, false, "A pseudonym was seen for the first time. Body: service."},

@@ -1,15 +1,12 @@
 package moderation
 
 import (
-	"cmp"
 	"math/bits"
-	"slices"
-	"strings"
 	"unicode/utf8"
 )
 
 // filter tells from four runes in a row whether a pattern may begin there. pairs has one word for each hash of the first
-// two: 63 buckets for the third and a bit for patterns of two; triples has the same for the first three and the fourth.
+// two: 64 buckets for the third, one of them for patterns of two as well; triples has the same for the first three and the fourth.
 // What passes is looked up in the trie.
 type filter struct {
 	pairs   []uint64
@@ -29,7 +26,7 @@ func (f *filter) triple(a, b, c uint16) uint32 {
 	return ((uint32(a)<<16|uint32(b))*0x9E3779B1 + uint32(c)*0x85EBCA77) >> (f.shift & 31)
 }
 
-func bucket(c uint16) uint64 { return 1 << (uint32(c) * 0xAC4D >> 10 % 63 & 63) }
+func bucket(c uint16) uint64 { return 1 << (uint32(c) * 0x9E3779B1 >> 26) }
 
 // newFilter takes the patterns of order.
 func newFilter(order []uint32, seqs [][]uint16, classes int) *filter {
@@ -61,16 +58,19 @@ const (
 // sweep is the loop for whole texts: it reads blocks as classes, asks the filter at every rune and the trie where it
 // says yes.
 type sweep struct {
-	*cursor
-	n     int // classes in the block
-	first int // index of the block's first rune in T
-	class [sweepRunes + sweepMargin + 4]uint16
-	off   [sweepRunes + sweepMargin + 4]int32 // where each begins in the text
+	cursor
+	n      int // classes in the block
+	first  int // index of the block's first rune in T
+	class  [sweepRunes + sweepMargin + 4]uint16
+	maybe  [sweepRunes + sweepMargin + 1]uint16
+	walked [(sweepRunes+sweepMargin)/64 + 1]uint64 // bit j: rune j has been walked from
+	off    [sweepRunes + sweepMargin + 4]int32     // where each begins in the text
 }
 
 // whole scans the whole text.
-func (c *cursor) whole() {
-	s := sweep{cursor: c}
+func (s *sweep) whole() {
+	c := &s.cursor
+	s.n, s.first = 0, 0
 	read := 0
 	for {
 		read = s.fill(read)
@@ -102,12 +102,6 @@ func (c *cursor) whole() {
 		s.first += limit
 	}
 	c.settle(true)
-	byPlace := func(a, b Finding) int {
-		return cmp.Or(a.End-b.End, a.Start-b.Start, strings.Compare(a.Entry, b.Entry), strings.Compare(string(a.Form), string(b.Form)))
-	}
-	if !slices.IsSortedFunc(c.found, byPlace) {
-		slices.SortFunc(c.found, byPlace)
-	}
 }
 
 // fill reads classes from offset read on and returns where it stopped.
@@ -141,45 +135,57 @@ func (s *sweep) fill(read int) int {
 	return i
 }
 
-// look asks the filter at the first limit runes of the block.
+// look finds the patterns that begin in the first limit runes of the block. It goes over the block in passes without
+// branches, so that the processor fetches many words of the filter at once.
 func (s *sweep) look(limit int) {
-	f, a := s.l.filter, s.l.letters
-	loose := s.l.words.separable
-	letter := a.letter
-	pairs := f.pairs
-	prev := uint16(classOther)
-	if limit > 0 && !s.borderBefore(int(s.off[0])) {
-		prev = letter
-	}
+	f := s.l.filter
+	pairs, triples := f.pairs, f.triples
 	class := s.class[:limit+3]
+	n := 0
 	for j := 0; j+3 < len(class); j++ {
+		c0 := class[j]
+		w := pairs[f.pair(c0, class[j+1])] & (bucket(class[j+2]) | ended)
+		own := uint64(int64(classFirst-1)-int64(c0)) >> 63 // 1: a class of the alphabet
+		s.maybe[n] = uint16(j)
+		n += int((w | -w) >> 63 & own)
+	}
+	maybe := s.maybe[:n]
+	n = 0
+	for _, j := range maybe {
 		c0, c1, c2 := class[j], class[j+1], class[j+2]
-		before := prev
-		prev = c0
-		if c0 < classFirst {
-			continue
-		}
-		if c0-letter < asciiWords && (before-letter < asciiWords || before == classWord) {
-			continue // inside a word: nothing that begins with a letter begins here
-		}
-		if f.single && f.singles[c0/64]>>(c0%64)&1 != 0 {
-			s.walk(j)
-			continue
-		}
-		if w := pairs[f.pair(c0, c1)]; w&(bucket(c2)|ended) != 0 {
-			if w&ended != 0 || f.triples[f.triple(c0, c1, c2)]&(bucket(class[j+3])|ended) != 0 {
+		w := pairs[f.pair(c0, c1)]&ended | triples[f.triple(c0, c1, c2)]&(bucket(class[j+3])|ended)
+		s.maybe[n] = j
+		n += int((w | -w) >> 63)
+	}
+	clear(s.walked[:])
+	for _, j := range s.maybe[:n] {
+		s.walk(int(j))
+	}
+	if f.single {
+		for j, c := range class[:limit] {
+			if f.singles[c/64]>>(c%64)&1 != 0 {
 				s.walk(j)
-				continue
 			}
 		}
-		if loose && c0 >= letter && (a.isSep(c1) || a.isSep(c2) || a.isSep(class[j+3])) {
-			s.over(j)
+	}
+	if s.l.words.separable {
+		a := s.l.letters
+		for j := 1; j < len(class); j++ {
+			if !a.isSep(class[j]) {
+				continue
+			}
+			for k := max(0, j-3); k < min(j, limit); k++ {
+				s.over(k)
+			}
 		}
 	}
 }
 
 // over looks at a rune behind which a separator stands: may a pattern begin there, were there none?
 func (s *sweep) over(j int) {
+	if s.class[j] < s.l.letters.letter || s.walked[j/64]>>(j%64)&1 != 0 {
+		return
+	}
 	next := [4]uint16{s.class[j]}
 	k := j + 1
 	for m := 1; m < len(next); m++ {
@@ -201,6 +207,13 @@ func (s *sweep) over(j int) {
 // walk finds every pattern that begins at rune j of the block.
 func (s *sweep) walk(j int) {
 	t, a := s.l.words, s.l.letters
+	if s.walked[j/64]>>(j%64)&1 != 0 {
+		return
+	}
+	s.walked[j/64] |= 1 << (j % 64)
+	if a.isWord(s.class[j]) && !s.border(j) {
+		return // inside a word: nothing that begins with a letter begins here
+	}
 	n := t.child(0, s.class[j])
 	fork, at := uint32(0), 0 // where the first separator stood
 	for k := j; n != 0; {
@@ -241,6 +254,14 @@ func (s *sweep) walk(j int) {
 	}
 }
 
+// border tells whether a word may begin at rune j of the block.
+func (s *sweep) border(j int) bool {
+	if j > 0 {
+		return !s.l.letters.isWord(s.class[j-1])
+	}
+	return s.borderBefore(int(s.off[0]))
+}
+
 // endOf is where rune k of the block ends in T.
 func (s *sweep) endOf(k int) int {
 	_, size := utf8.DecodeRune(s.text[s.off[k]:])
@@ -253,10 +274,10 @@ func (s *sweep) hit(p uint32, j, k int, sep bool) {
 	if x.endWord && s.l.letters.isWord(s.class[k+1]) {
 		return
 	}
-	h := raw{pattern: int32(p), sep: sep, start: int(s.off[j]), end: s.endOf(k), from: s.first + j, to: s.first + k + 1}
-	if !x.plain || s.l.allows || sep {
+	h := raw{pattern: int32(p), sep: sep, start: int(s.off[j]), end: s.endOf(k), from: int32(s.first + j), to: int32(s.first + k + 1)}
+	if !s.plain || !x.plain || sep {
 		s.push(h)
-	} else if s.l.inScope(h.pattern, s.scene) {
-		s.find(h)
+	} else if !s.l.scoped || s.l.inScope(h.pattern, s.scene) {
+		s.hits = append(s.hits, h)
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // foldVersion names the folding rules; with the Unicode versions it is part of every lexicon's hash.
-const foldVersion = "fold/1 unicode " + unicode.Version + " norm " + norm.Version
+const foldVersion = "fold/2 unicode " + unicode.Version + " norm " + norm.Version
 
 // skip is the fold of a rune that matching does not see.
 const skip rune = -1
@@ -19,10 +19,10 @@ const foldLimit = 0x20000
 
 // folds returns the folding table, built once and never changed after.
 //
-// One rune folds to one rune: case, full and half width, compatibility forms, enclosed letters and digits, and letters
-// with diacritics fold to the plain letter; line breaks and tabs fold to a space. Zero-width and bidi controls,
-// variation selectors and combining marks fold to skip. A rune that stands for several (ﬁ, ㍿) stays itself.
-// Traditional and simplified Chinese are two forms here; one entry matches one of them.
+// One rune folds to one rune: case, full and half width, compatibility forms, enclosed letters and digits, letters with
+// diacritics and letters of other scripts that look like a Latin one fold to the plain letter; traditional and rare forms of
+// Chinese characters and radicals to the common simplified form; line breaks and tabs to a space. Zero-width and bidi
+// controls, variation selectors and combining marks fold to skip. A rune that stands for several (ﬁ, ㍿) stays itself.
 var folds = sync.OnceValue(func() *[foldLimit]rune {
 	table := new([foldLimit]rune)
 	for r := range rune(foldLimit) {
@@ -41,8 +41,12 @@ func fold(table *[foldLimit]rune, r rune) rune {
 
 func foldSlow(r rune) rune {
 	switch {
-	case r >= 0x3400 && r <= 0x9FFF, r >= 0xAC00 && r <= 0xD7A3, r >= 0xD800 && r <= 0xDFFF:
-		return r // ideographs and syllables stand for themselves; surrogates are no runes
+	case r < utf8.RuneSelf && r > ' ':
+		return unicode.ToLower(r)
+	case r >= 0x3400 && r <= 0x9FFF:
+		return simplify(r)
+	case r >= 0xAC00 && r <= 0xD7A3, r >= 0xD800 && r <= 0xDFFF:
+		return r // syllables stand for themselves; surrogates are no runes
 	case r == '\t', r == '\n', r == '\r', r == 0x85, r == 0x2028, r == 0x2029:
 		return ' '
 	case invisible(r):
@@ -64,6 +68,9 @@ func foldSlow(r rune) rune {
 	case r >= 0x1F1E6 && r <= 0x1F1FF:
 		return 'a' + r - 0x1F1E6
 	}
+	if l := lookalike(r); l != r {
+		return l
+	}
 	var buf [4 * utf8.UTFMax]byte
 	whole := norm.NFKD.AppendString(buf[:0], string(r))
 	one, n := rune(0), 0
@@ -79,7 +86,10 @@ func foldSlow(r rune) rune {
 	if n != 1 {
 		one = r
 	}
-	return lower(one)
+	if l := lookalike(one); l != one {
+		return l
+	}
+	return simplify(lower(one))
 }
 
 // lower maps to one lower-case form; runes whose lower case differs from that of their upper case (ſ, ς, Kelvin sign) meet.

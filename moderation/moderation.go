@@ -31,6 +31,7 @@ type Lexicon struct {
 	reach    []int            // by entry
 	allows   bool
 	contexts bool
+	withs    bool // some context asks for hits of a risk
 	kinds    []kind
 
 	letters   *alphabet
@@ -40,7 +41,8 @@ type Lexicon struct {
 	programs  []*program
 	filter    *filter
 
-	lattice func() *words
+	scoped bool
+	room   *sync.Pool // of *sweep
 }
 
 // kind is a category and tier that occur.
@@ -81,7 +83,7 @@ func Compile(entries []Entry) (*Lexicon, error) {
 		return nil, errors.Join(errs...)
 	}
 	l := &Lexicon{entries: sorted, table: table, patterns: c.patterns, parts: c.parts, reach: c.reach, allows: c.allows,
-		contexts: c.contexts, programs: c.regexps, lattice: sync.OnceValue(newWords)}
+		contexts: c.contexts, programs: c.regexps, room: &sync.Pool{New: func() any { return new(sweep) }}}
 	if err := l.build(c); err != nil {
 		return nil, fmt.Errorf("moderation: %w", err)
 	}
@@ -98,7 +100,11 @@ func (l *Lexicon) build(c compiled) error {
 	for i := range c.patterns {
 		p := &c.patterns[i]
 		e := &l.entries[p.entry]
+		l.withs = l.withs || slices.ContainsFunc(e.Context, func(x Context) bool { return x.Rule == With })
+		scope := e.Scope
+		l.scoped = l.scoped || len(scope.Services)+len(scope.Directions)+len(scope.Channels)+len(scope.Users) > 0
 		p.plain = p.role == roleHit && p.form != Homophone && e.Kind == Contain && !e.Border && len(e.Context) == 0
+		p.free = p.plain && !p.startWord && !p.endWord
 		marks[i] = l.mark(p, e)
 		separable = separable || p.separable
 		switch {
@@ -225,20 +231,55 @@ func (l *Lexicon) Scan(text []byte) []Finding { return l.ScanIn(Scene{}, text) }
 
 // ScanIn is Scan for a text that stands in scene: entries whose scope excludes it find nothing.
 func (l *Lexicon) ScanIn(scene Scene, text []byte) []Finding {
-	c := cursor{l: l, scene: scene, text: text, blank: true}
-	c.whole()
-	return c.found
+	s := l.begin(scene, text)
+	s.whole()
+	return l.end(s)
 }
+
+// ScanStateful is Scan by the loop that streams use: the same findings, at another speed.
+func (l *Lexicon) ScanStateful(text []byte) []Finding {
+	s := l.begin(Scene{}, text)
+	s.read(len(text))
+	s.settle(true)
+	return l.end(s)
+}
+
+// begin takes the room for a scan of a whole text.
+func (l *Lexicon) begin(scene Scene, text []byte) *sweep {
+	s := l.room.Get().(*sweep)
+	s.cursor = cursor{l: l, scene: scene, text: text, blank: true, plain: !l.allows && !l.withs, queue: s.queue[:0], hits: s.hits[:0]}
+	return s
+}
+
+// end orders the hits and gives the room back.
+func (l *Lexicon) end(s *sweep) []Finding {
+	var out []Finding
+	if hits := s.hits; len(hits) > 0 {
+		for i := 1; i < len(hits); i++ { // nearly in order: hits that overlap may not be
+			h := hits[i]
+			k := i
+			for ; k > 0 && hits[k-1].after(h); k-- {
+				hits[k] = hits[k-1]
+			}
+			hits[k] = h
+		}
+		out = make([]Finding, len(hits))
+		for i, h := range hits {
+			out[i] = l.finding(h)
+		}
+	}
+	if cap(s.hits) > keptHits {
+		s.hits = nil
+	}
+	s.text, s.parts, s.machines = nil, nil, nil
+	l.room.Put(s)
+	return out
+}
+
+// keptHits is up to how many hits the room of a scan is kept for.
+const keptHits = 4096
 
 // inScope tells whether a pattern applies in a scene.
 func (l *Lexicon) inScope(p int32, scene Scene) bool {
 	return scene == Scene{} || l.entries[l.patterns[p].entry].Scope.Holds(scene)
-}
-
-// scanStateful is Scan by the loop that streams use.
-func (l *Lexicon) scanStateful(text []byte) []Finding {
-	c := cursor{l: l, text: text, blank: true}
-	c.read(len(text))
-	c.settle(true)
-	return c.found
 }

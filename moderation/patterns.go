@@ -42,7 +42,8 @@ type pattern struct {
 	onlySep   bool // counts only where it is
 	startWord bool // its first rune is an ASCII letter or digit: needs a border before it
 	endWord   bool // its last is: needs one after it
-	plain     bool // a hit counts at once: nothing around it matters
+	plain     bool // nothing around a hit matters but ASCII letters and digits beside it
+	free      bool // these neither
 }
 
 // compiled is what the entries become before the automata are built.
@@ -72,7 +73,7 @@ func checkText(text string, folded []rune) error {
 
 // CheckEntry tells what is wrong with an entry, its id and its place among others aside.
 func CheckEntry(e Entry) error {
-	c := compiled{parts: map[int32]uint32{}}
+	c := compiled{parts: map[int32]uint32{}, reach: make([]int, 1)}
 	return c.add(0, e, folds())
 }
 
@@ -166,7 +167,7 @@ func (c *compiled) forms(i int32, e Entry, r role, folded []rune) error {
 		variant(Reversed, back)
 	}
 	if f.Split {
-		for _, text := range splitForms(folded) {
+		for _, text := range splitVariants(folded) {
 			variant(Split, foldText(folds(), string(text)))
 		}
 	}
@@ -190,8 +191,8 @@ func (c *compiled) forms(i int32, e Entry, r role, folded []rune) error {
 	return nil
 }
 
-// splitForms writes the characters of a text as their halves: one at a time, and all that can be.
-func splitForms(text []rune) [][]rune {
+// splitVariants writes the characters of a text as their halves: one at a time, and all that can be.
+func splitVariants(text []rune) [][]rune {
 	var out [][]rune
 	var all []rune
 	n := 0

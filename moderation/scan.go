@@ -8,9 +8,9 @@ import (
 // raw is a place where a pattern stands, before anything around it has been looked at.
 type raw struct {
 	pattern    int32
-	sep        bool // separators were looked over
-	start, end int  // byte offsets in T
-	from, to   int  // runes before start and end, skipped ones not counted
+	sep        bool  // separators were looked over
+	from, to   int32 // runes before start and end, skipped ones not counted
+	start, end int   // byte offsets in T
 }
 
 // state is where one automaton is in a text.
@@ -28,7 +28,6 @@ type cursor struct {
 	l     *Lexicon
 	scene Scene
 	acts  func(category string, tier Tier) bool // nil: block tier
-	wide  bool                                  // entries of other tiers than block act as well
 
 	text     []byte // T from base to base+len(text), at least as far back as anything under way
 	base     int
@@ -38,14 +37,17 @@ type cursor struct {
 	sounded  state // pinyin
 	machines []machine
 
-	queue []raw // by end, start, pattern
-	next  int   // queue[:next] are judged
-	parts map[int32]uint32
-	found []Finding
-	first *violation
-	blank bool // T before base is nothing but space
-	until bool // stop at the first violation
-	limit int  // rune index behind the violation
+	queue        []raw // by end, start, pattern
+	next         int   // queue[:next] are judged
+	parts        map[int32]uint32
+	hits         []raw     // that count, of a whole text
+	found        []Finding // of a window
+	first        *violation
+	blank        bool  // T before base is nothing but space
+	tight, loose uint8 // what the trie says lies below a node that must be held back
+	until        bool  // stop at the first violation
+	plain        bool  // a whole text, and no entry cancels hits: what nothing around matters for counts at once
+	limit        int   // rune index behind the violation
 }
 
 // segment is how much text is read between two judgements; it bounds the queue.
@@ -173,7 +175,7 @@ func (c *cursor) loosen(st *state, t *trie, a *alphabet, k uint16, end, seen int
 			}
 			start, runes := c.back(a, end, t.depth(n), true)
 			if evenGaps(c.text[start-c.base : end-c.base]) {
-				c.push(raw{pattern: int32(p), sep: true, start: start, end: end, from: seen - runes, to: seen})
+				c.push(raw{pattern: int32(p), sep: true, start: start, end: end, from: int32(seen - runes), to: int32(seen)})
 			}
 		}
 	}
@@ -193,7 +195,12 @@ func (c *cursor) ends(t *trie, a *alphabet, n uint32, end, seen int) {
 			if start < 0 {
 				start, _ = c.back(a, end, runes, false)
 			}
-			c.push(raw{pattern: int32(p), start: start, end: end, from: seen - runes, to: seen})
+			h := raw{pattern: int32(p), start: start, end: end, from: int32(seen - runes), to: int32(seen)}
+			if c.plain && c.l.patterns[p].free && (!c.l.scoped || c.l.inScope(h.pattern, c.scene)) {
+				c.hits = append(c.hits, h)
+			} else {
+				c.push(h)
+			}
 		}
 	}
 }
@@ -219,7 +226,7 @@ func (c *cursor) back(a *alphabet, end, n int, dense bool) (start, runes int) {
 
 // push queues a pattern by (end, start, pattern).
 func (c *cursor) push(r raw) {
-	if !c.l.inScope(r.pattern, c.scene) {
+	if c.l.scoped && !c.l.inScope(r.pattern, c.scene) {
 		return
 	}
 	at := len(c.queue)
@@ -317,7 +324,7 @@ func (c *cursor) run(end int) {
 		for m := range c.machines {
 			x := &c.machines[m]
 			if start, ok := x.step(f, here, border); ok {
-				c.push(raw{pattern: int32(x.p.pattern), start: start.byte, end: c.base + i, from: start.rune, to: seen})
+				c.push(raw{pattern: int32(x.p.pattern), start: start.byte, end: c.base + i, from: int32(start.rune), to: int32(seen)})
 			}
 		}
 		border = !a.isWord(a.of(r))

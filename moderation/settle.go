@@ -28,7 +28,7 @@ const keepRunes = 4*MaxRunes + MaxNear
 func (c *cursor) settle(final bool) {
 	for c.next < len(c.queue) {
 		h := c.queue[c.next]
-		if c.first != nil && h.end > c.first.End || h.to > c.seen {
+		if c.first != nil && h.end > c.first.End || int(h.to) > c.seen {
 			break
 		}
 		v := no
@@ -64,16 +64,26 @@ func (c *cursor) find(h raw) {
 			return
 		}
 	}
-	e := &c.l.entries[p.entry]
+	if !c.until {
+		c.hits = append(c.hits, h)
+		return
+	}
+	f := c.l.finding(h)
+	c.found = append(c.found, f)
+	if c.first == nil && c.act(&c.l.entries[p.entry]) {
+		c.first = &violation{f, int(h.to)}
+	}
+}
+
+// finding is what is told of a hit.
+func (l *Lexicon) finding(h raw) Finding {
+	p := &l.patterns[h.pattern]
+	e := &l.entries[p.entry]
 	form := p.form
 	if h.sep && form == AsWritten {
 		form = Separated
 	}
-	f := Finding{Entry: e.ID, Category: e.Category, Tier: e.Tier, Form: form, Severity: e.Severity, Start: h.start, End: h.end}
-	c.found = append(c.found, f)
-	if c.until && c.first == nil && c.act(e) {
-		c.first = &violation{f, h.to}
-	}
+	return Finding{Entry: e.ID, Category: e.Category, Tier: e.Tier, Form: form, Severity: e.Severity, Start: h.start, End: h.end}
 }
 
 // violation is the finding that ends T.
@@ -205,7 +215,7 @@ func (c *cursor) allowed(h raw, final bool) settled {
 	if final {
 		return yes
 	}
-	if n := c.l.words.deepest(c.written.node, belowAllow); open || n != 0 && c.seen-c.l.words.depth(n) < h.to {
+	if n := c.l.words.deepest(c.written.node, belowAllow); open || n != 0 && c.seen-c.l.words.depth(n) < int(h.to) {
 		return wait
 	}
 	return yes
@@ -216,14 +226,14 @@ func (c *cursor) onBorders(h raw, final bool) settled {
 	if n := h.to - h.from; n < 2 || n > 3 {
 		return yes
 	}
-	if !final && c.seen < h.to+borderRunes {
+	if !final && c.seen < int(h.to)+borderRunes {
 		return wait
 	}
 	var buf [2*borderRunes + 3]rune
 	left := c.runesBefore(h.start, buf[:0:borderRunes])
 	hit := c.runesAfter(h.start, h.end, buf[borderRunes:borderRunes:borderRunes+3])
 	right := c.runesAfter(h.end, c.at, buf[borderRunes+3:borderRunes+3])
-	if c.l.lattice().border(left, hit, right) {
+	if wordBook().border(left, hit, right) {
 		return yes
 	}
 	return no
@@ -271,7 +281,7 @@ func (c *cursor) context(h raw, entry int32, k uint8, x *Context, final bool) se
 		case p.role != roleWord || p.entry != entry || p.part != k:
 			continue
 		}
-		if q.to+reach < h.from || h.to+reach < q.from {
+		if int(q.to)+reach < int(h.from) || int(h.to)+reach < int(q.from) {
 			continue
 		}
 		if x.Sentence && !c.sameSentence(min(q.end, h.end), max(q.start, h.start)) {
@@ -284,7 +294,7 @@ func (c *cursor) context(h raw, entry int32, k uint8, x *Context, final bool) se
 			open = true
 		}
 	}
-	known := final || met || !open && c.seen >= h.to+c.l.reach[entry]
+	known := final || met || !open && c.seen >= int(h.to)+c.l.reach[entry]
 	switch {
 	case !known:
 		return wait
@@ -313,12 +323,12 @@ func (c *cursor) sameSentence(from, to int) bool {
 // around gives the queued patterns that may lie within reach runes of h, the one being judged.
 func (c *cursor) around(h raw, reach int) func(func(raw) bool) {
 	return func(yield func(raw) bool) {
-		for i := c.next - 1; i >= 0 && c.queue[i].to+reach >= h.from; i-- {
+		for i := c.next - 1; i >= 0 && int(c.queue[i].to)+reach >= int(h.from); i-- {
 			if !yield(c.queue[i]) {
 				return
 			}
 		}
-		for i := c.next + 1; i < len(c.queue) && c.queue[i].to <= h.to+reach+2*MaxRunes; i++ {
+		for i := c.next + 1; i < len(c.queue) && int(c.queue[i].to) <= int(h.to)+reach+2*MaxRunes; i++ {
 			if !yield(c.queue[i]) {
 				return
 			}
@@ -335,10 +345,10 @@ func (c *cursor) prune() {
 	}
 	oldest := c.seen
 	if c.next < len(c.queue) {
-		oldest = c.queue[c.next].from
+		oldest = int(c.queue[c.next].from)
 	}
 	n := 0
-	for n < c.next && c.queue[n].to+keepRunes < oldest {
+	for n < c.next && int(c.queue[n].to)+keepRunes < oldest {
 		n++
 	}
 	c.queue = c.queue[:copy(c.queue, c.queue[n:])]
@@ -356,11 +366,7 @@ func (c *cursor) heldFrom() int {
 			at = min(at, h.start)
 		}
 	}
-	tight, loose := belowBlock, belowSepBlock
-	if c.wide {
-		tight, loose = belowAny, belowSepAny
-	}
-	return min(at, c.under(&c.written, c.l.words, c.l.letters, tight, loose), c.underSound(tight), c.underPattern())
+	return min(at, c.under(&c.written, c.l.words, c.l.letters, c.tight, c.loose), c.underSound(), c.underPattern())
 }
 
 // under is where the longest text under way in an automaton begins.
@@ -379,18 +385,18 @@ func (c *cursor) longest(t *trie, a *alphabet, n uint32, flags uint8, dense bool
 	return c.at
 }
 
-func (c *cursor) underSound(flags uint8) int {
+func (c *cursor) underSound() int {
 	if c.l.sounds == nil {
 		return c.at
 	}
-	return c.under(&c.sounded, c.l.sounds, c.l.syllables, flags, 0)
+	return c.under(&c.sounded, c.l.sounds, c.l.syllables, c.tight, 0)
 }
 
 func (c *cursor) underPattern() int {
 	at := c.at
 	for i := range c.machines {
 		m := &c.machines[i]
-		if e := &c.l.entries[c.l.patterns[m.p.pattern].entry]; len(m.threads) > 0 && (c.act(e) || c.wide) {
+		if e := &c.l.entries[c.l.patterns[m.p.pattern].entry]; len(m.threads) > 0 && c.act(e) {
 			at = min(at, m.threads[0].start.byte)
 		}
 	}

@@ -188,7 +188,7 @@ func (b *trieBuilder) room(classes []uint16) int32 {
 	for at != 0 && !b.free(at) {
 		at = b.nextFree[at] // a taken slot keeps its link, which leads on
 	}
-	if at == 0 {
+	if *start = at; at == 0 {
 		at = b.nextFree[0]
 	}
 	for probes := 1; ; probes++ {

@@ -1,9 +1,6 @@
 package moderation
 
-import (
-	"slices"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // Window watches one channel of one choice while it streams. Its results depend on the logical text alone, never on how
 // it was cut, bytes inside a rune included (DESIGN §4 rules 1 and 2). Not safe for concurrent use.
@@ -25,8 +22,20 @@ type Window struct {
 // back; nil means those of the block tier.
 func (l *Lexicon) NewWindow(scene Scene, acts func(category string, tier Tier) bool) *Window {
 	w := &Window{c: cursor{l: l, scene: scene, acts: acts, until: true, blank: true}}
+	w.c.tight, w.c.loose = belowBlock, belowSepBlock
 	if acts != nil {
-		w.c.wide = slices.ContainsFunc(l.kinds, func(k kind) bool { return k.tier != Block && acts(k.category, k.tier) })
+		w.c.tight, w.c.loose = 0, 0
+		for _, k := range l.kinds {
+			switch {
+			case !acts(k.category, k.tier):
+			case k.tier == Block:
+				w.c.tight |= belowBlock
+				w.c.loose |= belowSepBlock
+			default:
+				w.c.tight |= belowAny
+				w.c.loose |= belowSepAny
+			}
+		}
 	}
 	return w
 }

@@ -32,7 +32,8 @@ type Service struct {
 	Refusal           string      `json:"refusal"`    // message (HTTP 200, default) or error (HTTP 400 content_filter)
 	RefusalZH         string      `json:"refusal_zh"`
 	RefusalEN         string      `json:"refusal_en"`
-	OnViolation       string      `json:"on_violation"` // stop, retract or replace; the wire form of DESIGN §4 rule 4
+	OnViolation       string      `json:"on_violation"`      // stop, retract or replace; the wire form of DESIGN §4 rule 4
+	Profile           string      `json:"profile,omitempty"` // scenario, for rows of the moderation policy; empty: none
 	Privacy           PrivacyMode `json:"privacy"`
 	Modes             Modes       `json:"modes"`
 	KeepContent       bool        `json:"keep_content"`        // seal and keep requests and answers; false keeps commitments only

@@ -253,6 +253,9 @@ func (c *checker) service(s *Service, models map[string]bool, texts map[string]s
 	c.filled("refusal.zh", s.RefusalZH, "give the Chinese text that users see instead of a refused answer")
 	c.filled("refusal.en", s.RefusalEN, "give the English text that users see instead of a refused answer")
 	c.oneOf("on_violation", s.OnViolation, "stop", "retract", "replace")
+	if s.Profile != "" {
+		c.id("profile", s.Profile)
+	}
 	c.oneOf("privacy.in", s.Privacy.In, "off", "observe", "mask")
 	c.oneOf("privacy.out", s.Privacy.Out, "off", "observe", "mask")
 	for _, m := range []struct {

@@ -23,7 +23,7 @@ type inside struct {
 	PrivacyNS   float64 `json:"privacy_ns_per_kb_message"`
 	MixedNS     float64 `json:"pipeline_mixed_ns_per_kb_message"`
 	CompileMS   float64 `json:"compile_ms"` // CPU time, best of three
-	ArtefactMB  float64 `json:"artefact_mb,omitempty"`
+	ArtefactMB  float64 `json:"artefact_mb"`
 	PerDeltaNS  float64 `json:"window_ns_per_delta"`
 	StarterNS   float64 `json:"starter_pipeline_ns_per_kb_message"`
 	StarterHeld float64 `json:"starter_held_runes_mean"`
@@ -45,9 +45,7 @@ func (rep *report) inside(m *material, words []string) error {
 			in.CompileMS = ms
 		}
 	}
-	if s, ok := any(signal).(interface{ Size() int }); ok {
-		in.ArtefactMB = float64(s.Size()) / 1e6
-	}
+	in.ArtefactMB = float64(signal.Size()) / 1e6
 	zh, mixed := messages(m.zh, 1000), messages(m.mixed, 1000)
 	in.PipelineNS = best(zh, func(b []byte) int { return len(signal.Scan(b)) + len(privacy.Scan(b)) })
 	in.MixedNS = best(mixed, func(b []byte) int { return len(signal.Scan(b)) + len(privacy.Scan(b)) })

@@ -23,9 +23,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 type options struct {
@@ -33,6 +35,7 @@ type options struct {
 	sizes, cache, source string
 	only, out, core      string
 	houbb, against       string
+	profile              string
 	rounds, messages     int
 	memory               float64
 }
@@ -54,6 +57,7 @@ func main() {
 	flag.StringVar(&o.core, "core", strconv.Itoa(runtime.NumCPU()-1), "core to pin engines to, by taskset; empty: none")
 	flag.StringVar(&o.houbb, "houbb", "", "class path of houbb/sensitive-word, where Maven Central does not give it")
 	flag.StringVar(&o.against, "against", "daachorse4-charwise", "engine that ratios are formed with")
+	flag.StringVar(&o.profile, "profile", "", "scan the Chinese text for three seconds with the last of -sizes, hegui alone, and write its CPU profile to this file")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds over all engines")
 	flag.IntVar(&o.messages, "messages", 1000, "messages of 1 KB a round")
 	flag.Float64Var(&o.memory, "memory", 6000, "leave out engines that would take more MB than this")
@@ -126,6 +130,26 @@ func gather(o options, most int) (*material, error) {
 	return m, nil
 }
 
+// profile scans text for three seconds of CPU time, without the building before.
+func profile(file string, words []string, text string) error {
+	scan, err := buildScan(words)
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return err
+	}
+	a := measure(scan, []byte(text), request{MinNS: int64(3 * time.Second)})
+	pprof.StopCPUProfile()
+	fmt.Fprintf(os.Stderr, "%d words: %.0f MB/s, %d hits\n", len(words), speed(a), a.Hits)
+	return f.Close()
+}
+
 // write puts the texts where engines can read them.
 func (m *material) write(dir string) error {
 	m.dir = dir
@@ -172,6 +196,9 @@ func run(o options, w io.Writer) error {
 	m, err := gather(o, slices.Max(sizes))
 	if err != nil {
 		return err
+	}
+	if o.profile != "" {
+		return profile(o.profile, m.words[:min(len(m.words), sizes[len(sizes)-1])], m.zh)
 	}
 	dir, err := os.MkdirTemp(o.cache, "run-")
 	if err != nil {

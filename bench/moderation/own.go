@@ -1,15 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"unicode/utf8"
 
 	"github.com/hegui/hegui/moderation"
 )
-
-// errNoSuchLoop tells that this version of the engine does not show the loop asked for.
-var errNoSuchLoop = errors.New("not in this version of the engine")
 
 // own are hegui's engine, by each way into it, and the floors: what reading the text alone costs.
 func own() map[string]builder {
@@ -39,19 +35,13 @@ func buildScan(words []string) (func([]byte, string) int, error) {
 	return func(b []byte, _ string) int { return len(l.Scan(b)) }, nil
 }
 
-// buildStateful takes the loop that streams use over whole texts, where the engine shows it.
+// buildStateful takes the loop that streams use over whole texts.
 func buildStateful(words []string) (func([]byte, string) int, error) {
 	l, err := moderation.Compile(entriesOf(words, moderation.Signal))
 	if err != nil {
 		return nil, err
 	}
-	s, ok := any(l).(interface {
-		ScanStateful(text []byte) []moderation.Finding
-	})
-	if !ok {
-		return nil, errNoSuchLoop
-	}
-	return func(b []byte, _ string) int { return len(s.ScanStateful(b)) }, nil
+	return func(b []byte, _ string) int { return len(l.ScanStateful(b)) }, nil
 }
 
 // deltaSize is about what a model sends at a time.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/hegui/hegui/moderation"
 )
@@ -142,7 +143,7 @@ type count struct {
 const agreeWords = 60_000
 
 // agree lets all targets that report every overlapping match count the hits of words of Chinese characters alone, in a text
-// of nothing else, with only characters that hegui folds with no other. All must count the same.
+// of nothing else, with no two characters that hegui takes for one. All must count the same.
 func (rep *report) agree(o options, m *material, targets []target) error {
 	words, text, err := plain(m.words[:min(agreeWords, len(m.words))], m.zh)
 	if err != nil {
@@ -175,33 +176,35 @@ func (rep *report) agree(o options, m *material, targets []target) error {
 	return nil
 }
 
-// plain keeps the words of Han characters alone and puts a line end for everything else in text; characters that hegui
-// folds with another one are left out of both.
+// plain keeps the words of Han characters alone and puts a line end for everything else in text. Of characters that hegui
+// takes for one, such as a traditional and a simplified form, only the commonest is kept in both.
 func plain(words []string, text string) ([]string, string, error) {
-	han := map[rune]bool{}
+	times := map[rune]int{}
 	for _, s := range append([]string{text}, words...) {
 		for _, r := range s {
 			if unicode.Is(unicode.Han, r) {
-				han[r] = true
+				times[r]++
 			}
 		}
 	}
 	var entries []moderation.Entry
 	var all strings.Builder
-	for r := range han {
+	han := map[rune]bool{}
+	for r := range times {
 		entries = append(entries, moderation.Entry{ID: string(r), Text: string(r), Category: "A1a", Tier: moderation.Signal})
 		all.WriteRune(r)
 		all.WriteByte('\n')
+		han[r] = true
 	}
 	l, err := moderation.Compile(entries)
 	if err != nil {
 		return nil, "", err
 	}
 	for _, f := range l.Scan([]byte(all.String())) {
-		if found := all.String()[f.Start:f.End]; found != f.Entry {
-			for _, r := range found + f.Entry {
-				delete(han, r)
-			}
+		here, _ := utf8.DecodeRuneInString(all.String()[f.Start:f.End])
+		same, _ := utf8.DecodeRuneInString(f.Entry)
+		if times[here] < times[same] || times[here] == times[same] && here > same {
+			delete(han, here)
 		}
 	}
 	var kept []string

@@ -148,13 +148,20 @@ func codeLines(goroot string) ([]string, error) {
 	return lines, nil
 }
 
-// invent makes n words of 2 to 6 runes that are not in words, after the pairs of runes that stand in text. Their first two
-// runes are common ones, which makes them hard for engines that filter by beginnings.
+// invent makes n words of 2 to 6 runes that are not in words, after the pairs of runes that stand in text. They begin with
+// pairs as common as text has them, which makes them hard for engines that filter by beginnings, and go on with any rune
+// that text has behind the one before; few have two runes, or they would be hit more often than all real words.
 func invent(text string, n int, words []string) []string {
 	runes := slices.DeleteFunc([]rune(text), func(r rune) bool { return !unicode.Is(unicode.Han, r) && r != '\n' })
-	after := map[rune][]int32{}
-	for i, r := range runes[:len(runes)-1] {
-		after[r] = append(after[r], int32(i+1))
+	after, common := map[rune][]rune{}, map[rune][]rune{}
+	pairs := map[[2]rune]bool{}
+	for i, r := range runes[1:] {
+		pair := [2]rune{runes[i], r}
+		common[pair[0]] = append(common[pair[0]], r)
+		if !pairs[pair] {
+			pairs[pair] = true
+			after[pair[0]] = append(after[pair[0]], r)
+		}
 	}
 	seen := map[string]bool{}
 	for _, w := range words {
@@ -164,14 +171,21 @@ func invent(text string, n int, words []string) []string {
 	var out []string
 	for tries := 0; len(out) < n && tries < 100*n; tries++ {
 		w := []rune{runes[rnd.IntN(len(runes))]}
-		for want := 2 + rnd.IntN(5); len(w) < want; {
+		want := 3 + rnd.IntN(4)
+		if rnd.IntN(20) == 0 {
+			want = 2
+		}
+		for len(w) < want {
 			next := after[w[len(w)-1]]
+			if len(w) == 1 && want > 2 {
+				next = common[w[0]]
+			}
 			if len(next) == 0 {
 				break
 			}
-			w = append(w, runes[next[rnd.IntN(len(next))]])
+			w = append(w, next[rnd.IntN(len(next))])
 		}
-		if s := string(w); len(w) >= minWord && !strings.ContainsRune(s, '\n') && !seen[s] {
+		if s := string(w); len(w) == want && !strings.ContainsRune(s, '\n') && !seen[s] {
 			seen[s] = true
 			out = append(out, s)
 		}

@@ -32,7 +32,7 @@ type demoFile struct {
 func (sv *server) announce(ctx context.Context, o out, d service.Declaration, begun time.Time) error {
 	c := sv.in.config
 	sv.event(ctx, journal.ServerStarted, journal.Ref{Kind: "node", ID: c.Node}, map[string]any{"version": buildVersion(), "role": sv.role,
-		"lexicon": sv.lexicon.Load().Hash(), "demo": sv.demo})
+		"lexicon": sv.lexicon.Load().Hash(), "policy": sv.policy.Load().Hash(), "demo": sv.demo})
 	s := serving{PID: os.Getpid(), Started: begun.UTC(), Role: sv.role}
 	s.Gateway, s.Console, s.Portal = sv.gatewayURL(), sv.consoleURL(), sv.portalURL()
 	b, err := json.MarshalIndent(s, "", "  ")

@@ -42,6 +42,9 @@ type Config struct {
 	// Your own word lists, added to the built-in starter list of plainly harmful things. Read at the start and on SIGHUP.
 	Lexicons []LexiconConfig `yaml:"lexicons"`
 
+	// What is done about what is found: the moderation policy.
+	Policy PolicyConfig `yaml:"policy"`
+
 	// How long the servers wait for clients.
 	Timeouts TimeoutsConfig `yaml:"timeouts"`
 
@@ -186,9 +189,12 @@ type ServiceConfig struct {
 	// What takes the place of an answer that must not be given (Art 14).
 	Refusal RefusalConfig `yaml:"refusal"`
 
-	// What happens to a streamed answer when a violation shows up in it: stop ends it there, retract asks capable clients
-	// to remove what was shown, replace asks them to show the refusal in its place.
+	// What happens to a streamed answer when a violation shows up in it (action block of the policy): stop ends it there,
+	// retract asks capable clients to remove what was shown, replace asks them to show the refusal in its place.
 	OnViolation string `yaml:"on_violation"`
+
+	// Scenario profile: rows of the policy can ask for it. Lower-case letters, digits, hyphens; empty: none.
+	Profile string `yaml:"profile"`
 
 	// Personal information (Art 11): resident IDs, mobile and bank card numbers, e-mail addresses.
 	Privacy PrivacyConfig `yaml:"privacy"`
@@ -356,6 +362,14 @@ type LexiconConfig struct {
 	// Tier of entries that name none. block: a hit alone refuses or stops; only for entries read and approved one by
 	// one. signal: evidence for a decision. observe: counted.
 	Tier string `yaml:"tier"`
+}
+
+// PolicyConfig names the moderation policy.
+type PolicyConfig struct {
+	// The policy file (docs: policy). Empty: the policy that ships, by which hits of the block tier are refused or stopped
+	// and all else passes. Read at the start, when the file changes and on SIGHUP; one that is wrong, or fails its own
+	// tests, leaves the earlier one in force.
+	File string `yaml:"file"`
 }
 
 // TimeoutsConfig are the servers' patience.

@@ -119,7 +119,7 @@ func (s ServiceConfig) service() service.Service {
 			PurposesZH: x.PurposesZH, PurposesEN: x.PurposesEN, LimitsZH: x.LimitsZH, LimitsEN: x.LimitsEN,
 			OutlineZH: x.OutlineZH, OutlineEN: x.OutlineEN, PersonalZH: x.PersonalZH, PersonalEN: x.PersonalEN},
 		Label: label.Place(s.Label.Place), LabelLang: s.Label.Lang,
-		Refusal: s.Refusal.As, RefusalZH: s.Refusal.ZH, RefusalEN: s.Refusal.EN, OnViolation: s.OnViolation,
+		Refusal: s.Refusal.As, RefusalZH: s.Refusal.ZH, RefusalEN: s.Refusal.EN, OnViolation: s.OnViolation, Profile: s.Profile,
 		Privacy: service.PrivacyMode{In: s.Privacy.In, Out: s.Privacy.Out},
 		Modes: service.Modes{ModerateIn: mode(s.Modes.ModerateIn), ModerateOut: mode(s.Modes.ModerateOut),
 			Privacy: mode(s.Modes.Privacy), Label: mode(s.Modes.Label)},

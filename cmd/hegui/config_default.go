@@ -44,6 +44,7 @@ func defaultService() ServiceConfig {
 		Label:       LabelConfig{Place: string(d.Label), Lang: d.LabelLang},
 		Refusal:     RefusalConfig{As: d.Refusal, ZH: d.RefusalZH, EN: d.RefusalEN},
 		OnViolation: d.OnViolation,
+		Profile:     d.Profile,
 		Privacy:     PrivacyConfig{In: d.Privacy.In, Out: d.Privacy.Out},
 		Modes: ModesConfig{ModerateIn: mode(d.Modes.ModerateIn), ModerateOut: mode(d.Modes.ModerateOut),
 			Privacy: mode(d.Modes.Privacy), Label: mode(d.Modes.Label)},

@@ -52,7 +52,7 @@ func (serveCmd) Help() string {
   hegui serve --config /etc/hegui/hegui.yaml
 
 SIGINT and SIGTERM let running answers finish (timeouts.drain, 30 s); a second signal ends at once.
-SIGHUP reads the word lists again. /healthz and /readyz are on every listener, /metrics on the console's.`
+SIGHUP reads the word lists and the policy again. /healthz and /readyz are on every listener, /metrics on the console's.`
 }
 
 // gcPercent lets the heap grow to three times what is alive before it is collected: the live heap is small, and at Go's
@@ -129,6 +129,7 @@ type server struct {
 	gateway *gateway.Gateway
 	lexicon atomic.Pointer[moderation.Lexicon]
 	state   lexiconState // of lexicon
+	policy  atomic.Pointer[moderation.Policy]
 	keys    tryKeys
 	faces   map[string]*face
 	ready   atomic.Bool
@@ -186,6 +187,9 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	if err := sv.loadLexicon(ctx); err != nil {
 		return sv, err
 	}
+	if err := sv.loadPolicy(ctx); err != nil {
+		return sv, err
+	}
 	endpoints, err := c.endpoints()
 	if err != nil {
 		return sv, err
@@ -198,7 +202,7 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	sv.gateway, err = gateway.New(gateway.Options{Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
-		Users: in.users, Pool: sv.pool, Lexicon: sv.lexicon.Load, PortalURL: sv.portalURL, Log: sv.log, Metrics: metrics})
+		Users: in.users, Pool: sv.pool, Lexicon: sv.lexicon.Load, Policy: sv.policy.Load, PortalURL: sv.portalURL, Log: sv.log, Metrics: metrics})
 	if err != nil {
 		return sv, err
 	}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/moderation"
+)
+
+// policyEvery is how often the policy's file is looked at for a change.
+const policyEvery = 2 * time.Second
+
+// policy compiles the configured policy, or the one that ships. Its tests on texts are run by loadPolicy.
+func (c configFile) policy() (*moderation.Policy, error) {
+	if c.Policy.File == "" {
+		return moderation.DefaultPolicy()
+	}
+	b, err := os.ReadFile(c.file(c.Policy.File))
+	if err != nil {
+		return nil, c.explain(fault{"policy.file", err.Error()})
+	}
+	p, err := moderation.ParsePolicy(c.file(c.Policy.File), b)
+	if err != nil {
+		return nil, usageError{err.Error()}
+	}
+	return p, nil
+}
+
+// loadPolicy compiles the policy, runs its tests with the lexicon in force and puts it in force; the same policy again is
+// no news. On an error the earlier one stays.
+func (sv *server) loadPolicy(ctx context.Context) error {
+	p, err := sv.in.config.policy()
+	if err != nil {
+		return err
+	}
+	if err := p.Test(sv.lexicon.Load()); err != nil {
+		return err
+	}
+	last, err := sv.in.journal.Events(ctx, journal.Filter{Verbs: []journal.Verb{journal.PolicyInForce}, Limit: 1})
+	if err != nil {
+		return fmt.Errorf("policy: %w", err)
+	}
+	if len(last) == 0 || last[0].Ref.ID != p.Hash() {
+		b, err := json.Marshal(map[string]any{"hash": p.Hash(), "name": p.Name(), "rows": p.Rows()})
+		if err != nil {
+			return fmt.Errorf("policy: %w", err)
+		}
+		if _, err := sv.in.journal.Commit(ctx, journal.Write{Events: []journal.Event{{Who: journal.Actor{Kind: "system", ID: "configuration"},
+			Verb: journal.PolicyInForce, Ref: journal.Ref{Kind: "policy", ID: p.Hash()}, Body: b}}}); err != nil {
+			return fmt.Errorf("policy: %w", err)
+		}
+	}
+	sv.policy.Store(p)
+	sv.log.Info("policy in force", "name", p.Name(), "rows", p.Rows(), "hash", p.Hash()[:12])
+	return nil
+}
+
+// reloadPolicy reads the policy again on SIGHUP and when its file has changed.
+func (sv *server) reloadPolicy(ctx context.Context) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, hangupSignals()...)
+	defer signal.Stop(hangup)
+	look := time.NewTicker(policyEvery)
+	defer look.Stop()
+	seen := sv.policyFile()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+		case <-look.C:
+			if sv.policyFile() == seen {
+				continue
+			}
+		}
+		seen = sv.policyFile()
+		if err := sv.loadPolicy(ctx); err != nil && ctx.Err() == nil {
+			sv.log.Error("policy not reloaded; the earlier one stays in force", "error", err)
+		}
+	}
+}
+
+// policyFile tells one state of the policy's file from another.
+func (sv *server) policyFile() string {
+	c := sv.in.config
+	if c.Policy.File == "" {
+		return ""
+	}
+	i, err := os.Stat(c.file(c.Policy.File))
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprint(i.ModTime().UnixNano(), i.Size())
+}

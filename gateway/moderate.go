@@ -1,0 +1,263 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/privacy"
+	"github.com/hegui/hegui/service"
+)
+
+// userClass is the class of every user until ages are known; rows for minors do not match it.
+const userClass = "unknown"
+
+// place is where the policy is asked.
+func (c *call) place(direction string) moderation.Place {
+	return moderation.Place{Scene: moderation.Scene{Service: c.service.ID, Direction: direction, User: userClass}, Profile: c.service.Profile,
+		OnViolation: moderation.Action(c.service.OnViolation)}
+}
+
+// sceneChannel sorts the channels of requests and answers into the four that scopes and policies know.
+func sceneChannel(name string) string {
+	switch {
+	case strings.HasSuffix(name, "arguments"):
+		return "arguments"
+	case strings.Contains(name, "reasoning"):
+		return "reasoning"
+	case name == contentChannel, strings.HasPrefix(name, "messages") && strings.Contains(name, ".content"), strings.HasPrefix(name, "prompt"), strings.HasPrefix(name, "input"):
+		return "content"
+	}
+	return "other"
+}
+
+// inputScreen is moderate_in at work on one request.
+type inputScreen struct {
+	g       *Gateway
+	c       *call
+	table   *moderation.Table
+	texts   []inputText
+	worst   moderation.Decision
+	risk    string         // that worst is about
+	inParts map[string]int // hits to mask by entry, found inside one text
+}
+
+// inputText is one text of the request with the hits to mask in it.
+type inputText struct {
+	node  textNode
+	text  []byte
+	masks [][2]int
+}
+
+// moderateIn screens every text of the request and does what the policy says. The matched word is never repeated.
+func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
+	s := &inputScreen{g: g, c: c, table: c.policy.At(c.place("in")), worst: moderation.Decision{Action: moderation.Allow}, inParts: map[string]int{}}
+	looked := 0
+	for _, t := range c.request.texts {
+		in := inputText{node: t}
+		if t.key { // its value may be a number, which has no text
+			in.text = c.request.doc.key(t.node)
+		} else {
+			in.text = c.request.doc.text(t.node)
+		}
+		looked += len(in.text)
+		for _, f := range c.lexicon.Scan(in.text) {
+			c.found(c.lexical("in", t.channel, 0, f))
+			s.weigh(&in, f, s.table.Decide(moderation.CaseOf(f)))
+		}
+		if len(in.text) > 0 {
+			s.texts = append(s.texts, in)
+		}
+	}
+	s.joined()
+	outage := s.detect(ctx)
+	c.checked.In = looked
+	if c.service.Modes.ModerateIn.Act == "observe" {
+		return nil
+	}
+	if outage != nil {
+		return outage
+	}
+	switch s.worst.Action {
+	case moderation.Allow:
+		return nil
+	case moderation.Mask:
+		s.mask()
+		return nil
+	}
+	return g.refusal(c, s.worst, "the input was refused: it falls under risk "+s.risk)
+}
+
+// lexical is the record's form of a lexicon's finding.
+func (c *call) lexical(where, channel string, choice int, f moderation.Finding) exchange.Finding {
+	return exchange.Finding{Where: where, Channel: channel, Choice: choice, Category: f.Category, Tier: string(f.Tier), Detector: moderation.KindLexicon,
+		Artefact: c.lexicon.Hash(), Entry: f.Entry, Start: f.Start, End: f.End}
+}
+
+// weigh notes a decision about a hit. What cannot be masked (a member's name, the user's) is refused.
+func (s *inputScreen) weigh(in *inputText, f moderation.Finding, d moderation.Decision) {
+	if d.Action == moderation.Mask {
+		if in.node.key || slices.Contains(s.c.request.who, in.node.node) {
+			d.Action = moderation.Refuse
+		} else {
+			in.masks = append(in.masks, [2]int{f.Start, f.End})
+			s.inParts[f.Entry]++
+		}
+	}
+	if d.Action.Stricter(s.worst.Action) {
+		s.worst, s.risk = d, f.Category
+	}
+}
+
+// joined looks at messages in several parts as models read them: in one piece. A hit that reaches over a border cannot be
+// masked in any part, so it is refused.
+func (s *inputScreen) joined() {
+	told := s.worst.Action.Stricter(moderation.Mask)
+	across := map[string]int{}
+	for _, t := range s.c.request.joined {
+		for _, f := range s.c.lexicon.Scan(t.text) {
+			d := s.table.Decide(moderation.CaseOf(f))
+			if d.Action == moderation.Mask {
+				if across[f.Entry]++; across[f.Entry] <= s.inParts[f.Entry] {
+					continue
+				}
+				d.Action = moderation.Refuse
+			}
+			if d.Action == moderation.Allow || told {
+				continue
+			}
+			told = true
+			s.c.found(s.c.lexical("in", t.channel, 0, f))
+			if d.Action.Stricter(s.worst.Action) {
+				s.worst, s.risk = d, f.Category
+			}
+		}
+	}
+}
+
+// detect asks the other detectors about all texts at once.
+func (s *inputScreen) detect(ctx context.Context) *Interruption {
+	if len(s.g.o.Detectors) == 0 || len(s.texts) == 0 {
+		return nil
+	}
+	var whole []byte
+	at := make([]int, len(s.texts))
+	for i, t := range s.texts {
+		at[i] = len(whole)
+		whole = append(append(whole, t.text...), '\n')
+	}
+	scene := s.c.place("in").Scene
+	scene.Channel = "content"
+	var outage *Interruption
+	for _, a := range moderation.ConsultAll(ctx, s.g.o.Detectors, moderation.Query{Scene: scene, Text: whole}, s.g.o.Now) {
+		if a.Outcome == moderation.Unavailable {
+			in := s.g.detectorOut(s.c, "moderate_in", moderation.Degraded{Detector: a.Detector.Name, Rule: a.Detector.OnError, End: len(whole), Reason: a.Reason, Took: a.Took})
+			if in != nil {
+				outage = in
+			}
+		}
+		for _, f := range a.Findings {
+			d := s.table.Decide(moderation.Case{Category: f.Category, Tier: f.Tier, Severity: f.Severity, Detector: a.Detector.Kind, Score: f.Score})
+			for i := range s.texts { // a span may reach over several texts
+				t := &s.texts[i]
+				from, until := max(f.Start, at[i])-at[i], min(f.End, at[i]+len(t.text))-at[i]
+				if from >= until {
+					continue
+				}
+				s.c.found(exchange.Finding{Where: "in", Channel: t.node.channel, Category: f.Category, Tier: string(f.Tier), Detector: a.Detector.Name,
+					Artefact: a.Artefact, Start: from, End: until})
+				s.weigh(t, moderation.Finding{Category: f.Category, Start: from, End: until}, d)
+			}
+		}
+	}
+	return outage
+}
+
+// mask writes stars over the hits in what the model gets; personal information stays masked.
+func (s *inputScreen) mask() {
+	c := s.c
+	private := c.service.Privacy.In == "mask" && c.service.Modes.Privacy.Act != "observe"
+	for _, t := range s.texts {
+		if len(t.masks) == 0 {
+			continue
+		}
+		text := stars(t.text, t.masks)
+		if private {
+			fill := byte('*')
+			if looksJSON(t.text) || strings.HasSuffix(t.node.channel, "arguments") {
+				fill = '0'
+			}
+			text, _ = privacy.MaskWith(nil, text, fill)
+		}
+		n := c.request.doc.nodes[t.node.node]
+		c.edits = slices.DeleteFunc(c.edits, func(e edit) bool { return e.start == int(n.start) })
+		c.edits = append(c.edits, edit{int(n.start), int(n.end), appendJSON(nil, text)})
+		c.masked = true
+	}
+	sortEdits(c.edits)
+}
+
+// stars writes * for every character of the spans.
+func stars(text []byte, spans [][2]int) []byte {
+	out := make([]byte, 0, len(text))
+	for i := 0; i < len(text); {
+		_, size := utf8.DecodeRune(text[i:])
+		if slices.ContainsFunc(spans, func(m [2]int) bool { return m[0] < i+size && i < m[1] }) {
+			out = append(out, '*')
+		} else {
+			out = append(out, text[i:i+size]...)
+		}
+		i += size
+	}
+	return out
+}
+
+// refusal is a no to content, or guidance in place of an answer: an assistant message, or an error where the application
+// asks for refusals as errors. Risk and entry are for operators only.
+func (g *Gateway) refusal(c *call, d moderation.Decision, reason string) *Interruption {
+	in := &Interruption{Status: http.StatusOK, Code: "content_filter", Type: "invalid_request_error", Verdict: exchange.Refuse, Reason: reason,
+		Public: d.Reason, Link: g.appeal(c), Message: c.refusalText()}
+	in.More = map[string]any{"appeal": in.Link}
+	if d.Action == moderation.Guide {
+		in.Verdict, in.Message = exchange.Guide, d.TextIn(c.chinese())
+		in.Reason = strings.Replace(reason, "refused", "answered with guidance", 1)
+		c.notice = in.Message
+	}
+	if c.errorWanted() && (d.Action != moderation.Guide || c.op.name == "embedding") {
+		in.Status = http.StatusBadRequest
+	}
+	return in
+}
+
+// detectorOut records that a detector could not work and applies its declared rule.
+func (g *Gateway) detectorOut(c *call, guard string, d moderation.Degraded) *Interruption {
+	rule := "closed"
+	if d.Rule == moderation.Degrade {
+		rule = "degraded"
+	}
+	i := slices.IndexFunc(c.outages, func(o exchange.Outage) bool { return o.Guard == guard && o.Detector == d.Detector && o.Rule == rule })
+	if i < 0 {
+		i = len(c.outages)
+		c.outages = append(c.outages, exchange.Outage{Guard: guard, Rule: rule, Detector: d.Detector, Error: clip(d.Reason, 500)})
+		g.metrics.outages.WithLabelValues(guard, rule).Inc()
+		g.degraded(c, guard+"/"+d.Detector, rule, errors.New(clip(d.Reason, 500)))
+	}
+	c.outages[i].Bytes += d.End - d.Start
+	c.outages[i].MS += int64((d.Took + time.Millisecond - 1) / time.Millisecond)
+	if rule == "degraded" {
+		return nil
+	}
+	return guardUnavailable(guard)
+}
+
+func guardUnavailable(name string) *Interruption {
+	return problem(http.StatusServiceUnavailable, "guard_unavailable", "", "the guard "+name+" could not do its work and this service is set to stop then; try again, and tell the operator if it goes on")
+}
+
+func moderateOutMode(m service.Modes) service.Mode { return m.ModerateOut }
