@@ -24,13 +24,24 @@ type Text struct {
 	Accepted  bool // of an exchange: it was let through
 }
 
+// Scene is where the text stands. The class of its user is not known.
+func (t Text) Scene() moderation.Scene {
+	return moderation.Scene{Service: t.Service, Direction: t.Direction, Channel: "content", User: "unknown"}
+}
+
 // Evidence is what a new version is measured on. Parts that are nil are not measured, and show as zero texts.
 type Evidence struct {
 	Bank    func() []Text                                                    // questions that must be answered
 	Benign  func() []Text                                                    // harmless text
 	Traffic func(ctx context.Context, each func(Text) error) (Window, error) // recently kept exchanges
-	Acts    func(category string, tier moderation.Tier) bool                 // which hits refuse; nil: those of the block tier
+	Judge   func() (Judge, error)                                            // the policy, read now; nil: hits of the block tier refuse
 }
+
+// Judge tells whether a hit in a text refuses it.
+type Judge func(Text, moderation.Finding) bool
+
+// BlockTier is the Judge of no policy: hits of the block tier refuse.
+func BlockTier(_ Text, f moderation.Finding) bool { return f.Tier == moderation.Block }
 
 // Window says which exchanges Evidence.Traffic told of.
 type Window struct {
@@ -126,9 +137,12 @@ func (f Figures) Passes() bool { return len(f.Concerns()) == 0 }
 
 // Measure runs the old and the new lexicon over the evidence. Texts leave it as ids and counts only.
 func Measure(ctx context.Context, before, after *moderation.Lexicon, ev Evidence, now time.Time) (Figures, error) {
-	g := gate{before: before, after: after, acts: ev.Acts, culprits: map[string]*Culprit{}, shadow: map[bucketKey]*Bucket{}}
-	if g.acts == nil {
-		g.acts = func(_ string, t moderation.Tier) bool { return t == moderation.Block }
+	g := gate{before: before, after: after, refuses: BlockTier, culprits: map[string]*Culprit{}, shadow: map[bucketKey]*Bucket{}}
+	if ev.Judge != nil {
+		var err error
+		if g.refuses, err = ev.Judge(); err != nil {
+			return Figures{}, fmt.Errorf("lexicon: measure: %w", err)
+		}
 	}
 	f := Figures{At: now.UTC().Truncate(time.Millisecond), Before: before.Hash(), After: after.Hash(), Entries: after.Len()}
 	for _, set := range []struct {
@@ -185,7 +199,7 @@ type bucketKey struct {
 
 type gate struct {
 	before, after *moderation.Lexicon
-	acts          func(string, moderation.Tier) bool
+	refuses       Judge
 	culprits      map[string]*Culprit
 	shadow        map[bucketKey]*Bucket
 }
@@ -194,14 +208,14 @@ type gate struct {
 func (g *gate) harmless(t Text, share *Share, count func(*Culprit) *int) {
 	share.Texts++
 	for _, f := range scan(g.before, t) {
-		if g.acts(f.Category, f.Tier) {
+		if g.refuses(t, f) {
 			share.Before++
 			break
 		}
 	}
 	blamed := map[string]bool{}
 	for _, f := range scan(g.after, t) {
-		if !g.acts(f.Category, f.Tier) || blamed[f.Entry] {
+		if !g.refuses(t, f) || blamed[f.Entry] {
 			continue
 		}
 		if len(blamed) == 0 {
@@ -246,5 +260,5 @@ func (g *gate) talk(t Text, share *Share) {
 
 // scan reads a text as the gateway would.
 func scan(l *moderation.Lexicon, t Text) []moderation.Finding {
-	return l.ScanIn(moderation.Scene{Service: t.Service, Direction: t.Direction, Channel: "content"}, []byte(t.Text))
+	return l.ScanIn(t.Scene(), []byte(t.Text))
 }

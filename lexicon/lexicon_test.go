@@ -409,6 +409,14 @@ func TestMeasureCountsAndBlames(t *testing.T) {
 	if fmt.Sprint(f.Shadow) != fmt.Sprint(want) {
 		t.Errorf("shadow %v, want %v", f.Shadow, want)
 	}
+	// A policy that refuses by other hits than those of the block tier.
+	odd, err := Measure(t.Context(), old, now, Evidence{Bank: texts(Text{ID: "q4", Text: "丙"}),
+		Judge: func() (Judge, error) {
+			return func(_ Text, f moderation.Finding) bool { return f.Tier == moderation.Signal }, nil
+		}}, time.Now())
+	if err != nil || odd.Bank != (Share{1, 0, 1}) {
+		t.Errorf("with a policy of its own %+v, %v", odd.Bank, err)
+	}
 	codes := ""
 	for _, c := range f.Concerns() {
 		codes += c.Code + "/" + string(c.Force) + " "

@@ -31,6 +31,7 @@ type Workbench struct {
 	*Register
 	Base     func() ([]List, error) // starter and configured lists, read now
 	Evidence Evidence
+	Accept   func(*moderation.Lexicon) error // refuses a lexicon that must not be in force: the policy's tests fail with it; nil: none
 }
 
 // Row is an entry of the whole lexicon with where it stands.
@@ -114,8 +115,11 @@ func (w *Workbench) gate(ctx context.Context, own []moderation.Entry) (Figures, 
 		return Figures{}, err
 	}
 	after, err := w.Compile(own, w.now())
+	if err == nil && w.Accept != nil {
+		err = w.Accept(after)
+	}
 	if err != nil {
-		return Figures{}, err
+		return Figures{}, &InvalidError{Field: "entries", Mend: strings.TrimPrefix(err.Error(), "lexicon: ")}
 	}
 	return Measure(ctx, before, after, w.Evidence, w.now())
 }

@@ -26,13 +26,14 @@ type screenCmd struct {
 	Category  string `help:"With --lexicon: risk of entries that name none." default:"A1h"`
 	Tier      string `help:"With --lexicon: tier of entries that name none: ${enum}." enum:"block,signal,observe" default:"block"`
 	Service   string `help:"Screen as text of this service." placeholder:"ID"`
-	Direction string `help:"Screen as text going this way: in or out." enum:",in,out" default:""`
+	Direction string `help:"Screen as text going this way: in or out." enum:"in,out" default:"in"`
 	User      string `help:"Screen as text of such a user: adult, minor or unknown." enum:",adult,minor,unknown" default:""`
 }
 
 func (screenCmd) Help() string {
-	return `Prints one JSON object for each text: line, verdict (allow or refuse), the hash of the lexicon, and the findings with
-entry, category, tier, form and byte offsets. Exit 1 when a text would be refused.
+	return `Prints one JSON object for each text: line, verdict (what the policy says: allow, mask, guide, refuse, …), the hash of the lexicon, and the findings with
+entry, category, tier, form and byte offsets. Exit 1 when a text would be refused or
+something put in its place.
 
 Without --starter and --lexicon the lexicon of the installation is used, or the starter where there is none.
 
@@ -54,7 +55,7 @@ const (
 // screened is one line of the output.
 type screened struct {
 	Line     int          `json:"line,omitempty"`
-	Verdict  string       `json:"verdict,omitempty"` // allow, refuse
+	Verdict  string       `json:"verdict,omitempty"` // allow, mask, guide, refuse, stop, retract or replace: the strictest that the policy says
 	Lexicon  string       `json:"lexicon,omitempty"` // hash
 	Bytes    int          `json:"bytes"`
 	Invalid  bool         `json:"invalid_utf8,omitempty"` // read as U+FFFD byte by byte
@@ -79,7 +80,7 @@ func (c screenCmd) Run(ctx context.Context, o out) error {
 	if c.Starter && c.Lexicon != "" {
 		return usageError{"--starter and --lexicon exclude each other"}
 	}
-	compiled, err := c.compiled(ctx, o)
+	s, err := c.screen(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -93,7 +94,7 @@ func (c screenCmd) Run(ctx context.Context, o out) error {
 		in = f
 	}
 	w := bufio.NewWriter(o.stdout)
-	s := screen{lexicon: compiled, scene: moderation.Scene{Service: c.Service, Direction: c.Direction, Channel: "content", User: c.User}, out: json.NewEncoder(w)}
+	s.out = json.NewEncoder(w)
 	s.out.SetEscapeHTML(false)
 	r := bufio.NewReaderSize(in, 64<<10)
 	switch {
@@ -116,42 +117,59 @@ func (c screenCmd) Run(ctx context.Context, o out) error {
 	return nil
 }
 
-// compiled returns the lexicon that the flags ask for.
-func (c screenCmd) compiled(ctx context.Context, o out) (*moderation.Lexicon, error) {
-	if c.Lexicon != "" {
-		entries, _, err := readList(c.Lexicon, listOptions{category: c.Category, tier: moderation.Tier(c.Tier), strict: true})
+// screen gathers the lexicon and the policy that the flags ask for.
+func (c screenCmd) screen(ctx context.Context, o out) (*screen, error) {
+	place := moderation.Place{Scene: moderation.Scene{Service: c.Service, Direction: c.Direction, Channel: "content", User: c.User}}
+	with := func(l *moderation.Lexicon, p *moderation.Policy, err error) (*screen, error) {
 		if err != nil {
 			return nil, err
 		}
-		return lexicon.Compile(nil, entries, lexicon.Today(time.Now()))
+		return &screen{lexicon: l, scene: place.Scene, table: p.At(place)}, nil
 	}
-	if !c.Starter {
+	today := lexicon.Today(time.Now())
+	if !c.Starter && c.Lexicon == "" {
 		in, err := c.where.open(ctx, true)
 		var usage usageError
 		switch {
 		case err == nil:
 			defer in.close()
+			if s, ok := in.services.Service(c.Service); ok {
+				place.Profile, place.OnViolation = s.Profile, moderation.Action(s.OnViolation)
+			}
 			l, _, err := in.lexicon.InForce(ctx)
-			return l, err
+			if err != nil {
+				return nil, err
+			}
+			p, err := in.config.policy()
+			return with(l, p, err)
 		case !errors.As(err, &usage) || c.Data != "" || c.Config != "":
 			return nil, err
 		}
 		fmt.Fprintln(o.stderr, "hegui: there is no installation here; screening with the built-in starter entries alone (name one with --data)")
 	}
-	return lexicon.Compile(moderation.StarterEntries(), nil, lexicon.Today(time.Now()))
+	p, err := moderation.DefaultPolicy()
+	if err != nil {
+		return nil, err
+	}
+	entries := moderation.StarterEntries()
+	if c.Lexicon != "" {
+		if entries, _, err = readList(c.Lexicon, listOptions{category: c.Category, tier: moderation.Tier(c.Tier), strict: true}); err != nil {
+			return nil, err
+		}
+	}
+	l, err := lexicon.Compile(entries, nil, today)
+	return with(l, p, err)
 }
 
 // screen holds what one run keeps; never more than a line of longLine, and of longer ones nothing but the findings.
 type screen struct {
 	lexicon *moderation.Lexicon
 	scene   moderation.Scene
+	table   *moderation.Table // of the policy, at the scene
 	out     *json.Encoder
 	refused int
 	bad     int
 }
-
-// acts tells which hits refuse.
-func acts(_ string, tier moderation.Tier) bool { return tier == moderation.Block }
 
 // take adds findings to a result.
 func (s *screen) take(r *screened, findings []moderation.Finding) {
@@ -159,8 +177,8 @@ func (s *screen) take(r *screened, findings []moderation.Finding) {
 		if r.Total++; r.Total <= findingsShown {
 			r.Findings = append(r.Findings, foundEntry{f.Entry, f.Category, f.Tier, f.Form, f.Start, f.End})
 		}
-		if acts(f.Category, f.Tier) {
-			r.Verdict = "refuse"
+		if d := s.table.Decide(moderation.CaseOf(f)); d.Action.Stricter(moderation.Action(r.Verdict)) {
+			r.Verdict = string(d.Action)
 		}
 	}
 }
@@ -170,7 +188,7 @@ func (s *screen) begin(line int) screened {
 }
 
 func (s *screen) put(r screened) error {
-	if r.Verdict == "refuse" {
+	if moderation.Action(r.Verdict).Stricter(moderation.Mask) {
 		s.refused++
 	}
 	if r.Error != "" {

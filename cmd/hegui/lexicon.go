@@ -15,6 +15,7 @@ import (
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/lexicon"
+	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/obligation"
 )
 
@@ -32,7 +33,41 @@ func (in *installation) workbench(ctx context.Context) (*lexicon.Workbench, erro
 	if err != nil {
 		return nil, err
 	}
-	return &lexicon.Workbench{Register: register, Base: in.config.lists, Evidence: lexicon.Evidence{Bank: mustAnswer, Traffic: in.talk}}, nil
+	return &lexicon.Workbench{Register: register, Base: in.config.lists, Accept: in.config.accept,
+		Evidence: lexicon.Evidence{Bank: mustAnswer, Benign: benign, Traffic: in.talk, Judge: in.judge}}, nil
+}
+
+// accept runs the policy's tests on texts with a new lexicon: where they fail, the two do not belong together.
+func (c configFile) accept(l *moderation.Lexicon) error {
+	p, err := c.policy()
+	if err != nil {
+		return err
+	}
+	return p.Test(l)
+}
+
+// judge decides by the policy what refuses a text: whatever puts something else in its place.
+func (in *installation) judge() (lexicon.Judge, error) {
+	p, err := in.config.policy()
+	if err != nil {
+		return nil, err
+	}
+	return func(t lexicon.Text, f moderation.Finding) bool {
+		place := moderation.Place{Scene: t.Scene()}
+		if s, ok := in.services.Service(t.Service); ok {
+			place.Profile, place.OnViolation = s.Profile, moderation.Action(s.OnViolation)
+		}
+		return p.At(place).Decide(moderation.CaseOf(f)).Action.Stricter(moderation.Mask)
+	}, nil
+}
+
+// benign is the shipped corpus of harmless text.
+func benign() []lexicon.Text {
+	var texts []lexicon.Text
+	for i, line := range moderation.Benign() {
+		texts = append(texts, lexicon.Text{ID: fmt.Sprint("benign-", i+1), Text: line, Direction: "in"})
+	}
+	return texts
 }
 
 // mustAnswer is the shipped bank of questions that must be answered, in both languages.
@@ -136,6 +171,11 @@ func (sv *server) loadLexicon(ctx context.Context) error {
 	compiled, v, err := sv.in.lexicon.InForce(ctx)
 	if err != nil {
 		return err
+	}
+	if p := sv.policy.Load(); p != nil { // at the start the policy is tested with the lexicon instead
+		if err := p.Test(compiled); err != nil {
+			return err
+		}
 	}
 	before, err := obligation.LexiconInForce(ctx, sv.in.journal)
 	if err != nil {

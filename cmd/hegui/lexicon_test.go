@@ -37,8 +37,12 @@ func screenWith(t *testing.T, entries ...moderation.Entry) (*screen, *bytes.Buff
 	if err != nil {
 		t.Fatal(err)
 	}
+	p, err := moderation.DefaultPolicy()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var out bytes.Buffer
-	return &screen{lexicon: l, out: json.NewEncoder(&out)}, &out
+	return &screen{lexicon: l, table: p.At(moderation.Place{Scene: moderation.Scene{Direction: "in"}}), out: json.NewEncoder(&out)}, &out
 }
 
 func results(t *testing.T, out *bytes.Buffer) []screened {

@@ -36,7 +36,9 @@ tests:
 		c.Lexicons = []LexiconConfig{{File: list, Category: "A2a", Tier: "signal"}}
 		c.Policy.File = file
 	})
-	guided := func() bool { return strings.Contains(read(t, f.ask(t, f.User, "阿吧阿吧一号", false)), "请看这里") }
+	guided := func() bool {
+		return strings.Contains(read(t, f.ask(t, f.User, "阿吧阿吧一号", false)), "请看这里")
+	}
 	wait := func(what string, done func() bool) {
 		t.Helper()
 		for end := time.Now().Add(10 * time.Second); !done(); time.Sleep(50 * time.Millisecond) {
