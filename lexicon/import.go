@@ -22,6 +22,7 @@ type Imported struct {
 	Name  string `json:"name"`
 	Read  int    `json:"read"` // entries found in it
 	Taken Taken  `json:"taken"`
+	Lint  *Lint  `json:"lint,omitempty"` // what harmless text said, and which tiers were weakened for it
 }
 
 // UnreadError says that a list could not be read; nothing of it was taken.
@@ -39,6 +40,13 @@ func (w *Workbench) Import(ctx context.Context, who journal.Actor, name string, 
 		return r, &UnreadError{fmt.Errorf("lexicon: nothing was taken: %w", err)}
 	}
 	r.Read = len(entries)
+	if o.Lint {
+		l, err := w.Lint(ctx, entries)
+		if err != nil {
+			return r, err
+		}
+		r.Lint, entries = &l, l.Apply(entries)
+	}
 	r.Taken, err = w.Add(ctx, who, entries, o.Overwrite)
 	return r, err
 }

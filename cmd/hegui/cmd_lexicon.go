@@ -18,6 +18,7 @@ import (
 
 type lexiconCmd struct {
 	Import   lexiconImportCmd   `cmd:"" help:"Read word lists into the draft."`
+	Lint     lexiconLintCmd     `cmd:"" help:"Find entries that hit harmless text, and propose weaker tiers."`
 	Stats    lexiconStatsCmd    `cmd:"" help:"Entries by risk against the numbers asked for."`
 	Diff     lexiconDiffCmd     `cmd:"" help:"What differs between two versions, or the draft and the version in force."`
 	Publish  lexiconPublishCmd  `cmd:"" help:"Measure the draft and put it in force."`

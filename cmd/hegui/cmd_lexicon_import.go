@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -16,6 +17,7 @@ type lexiconImportCmd struct {
 	Files     []string `arg:"" name:"file" help:"Word lists; - for standard input."`
 	Category  string   `help:"Risk of entries that name none, A1a to A5b." placeholder:"RISK"`
 	Tier      string   `help:"Tier of entries that name none: ${enum}. block only for lists read and approved entry by entry." enum:"block,signal,observe" default:"signal"`
+	Lint      bool     `help:"Hold the entries against harmless text and weaken the tier of those that hit it." default:"true" negatable:""`
 	Overwrite bool     `help:"Replace entries that the register has already; they keep their tier and note otherwise."`
 	Publish   bool     `help:"Measure and put in force when the gate passes; exit 1 and keep the draft when it does not."`
 	Note      string   `help:"With --publish: why; kept with the version."`
@@ -28,23 +30,17 @@ func (lexiconImportCmd) Help() string {
   hegui lexicon import words.csv --category A1h --tier block --publish --note 'approved 2026-03-02'`
 }
 
-type listOptions struct {
-	category string
-	tier     moderation.Tier
-	strict   bool
-}
-
-// readList reads one word list.
-func readList(name string, o listOptions) ([]moderation.Entry, any, error) {
+// readList reads one word list without a register.
+func readList(name, category string, tier moderation.Tier) ([]moderation.Entry, error) {
 	b, err := readFile(name)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	entries, err := moderation.ParseEntries(filepath.Base(name), b, o.category, o.tier)
+	entries, err := moderation.ParseEntries(filepath.Base(name), b, category, tier)
 	if err != nil {
-		return nil, nil, usageError{err.Error()}
+		return nil, usageError{err.Error()}
 	}
-	return entries, nil, nil
+	return entries, nil
 }
 
 func (c lexiconImportCmd) Run(ctx context.Context, o out) error {
@@ -57,31 +53,115 @@ func (c lexiconImportCmd) Run(ctx context.Context, o out) error {
 	if err != nil {
 		return err
 	}
-	var total lexicon.Taken
+	var reports []lexicon.Imported
 	for _, file := range c.Files {
-		entries, _, err := readList(file, listOptions{category: c.Category, tier: moderation.Tier(c.Tier)})
+		fmt.Fprintf(o.stderr, "reading %s ...\n", file)
+		data, err := readFile(file)
 		if err != nil {
 			return err
 		}
-		taken, err := in.lexicon.Add(ctx, who, entries, c.Overwrite)
+		r, err := in.lexicon.Import(ctx, who, filepath.Base(file), data, lexicon.ImportOptions{Category: c.Category, Tier: moderation.Tier(c.Tier), Overwrite: c.Overwrite, Lint: c.Lint})
 		if err != nil {
 			return err
 		}
-		total.Added += taken.Added
-		total.Changed += taken.Changed
-		total.Unchanged += taken.Unchanged
-		total.Kept += taken.Kept
-		if !c.JSON {
-			o.printf("%s: %d entries: %d added, %d changed, %d as they were, %d kept as the register has them\n", file, len(entries), taken.Added, taken.Changed, taken.Unchanged, taken.Kept)
+		reports = append(reports, r)
+		if c.JSON {
+			continue
 		}
+		if r.Lint != nil {
+			printLint(o, *r.Lint)
+		}
+		o.printf("%s: %d entries: %d added, %d changed, %d as they were, %d kept as the register has them\n", file, r.Read, r.Taken.Added, r.Taken.Changed, r.Taken.Unchanged, r.Taken.Kept)
 	}
 	if c.Publish {
-		return in.publish(ctx, o, who, c.Note, c.JSON)
+		err := in.publish(ctx, o, who, c.Note, c.JSON)
+		if errors.Is(err, lexicon.ErrEmptyDraft) { // the same list as last week: it is in force
+			fmt.Fprintln(o.stderr, "nothing differs from the version in force")
+			return nil
+		}
+		return err
 	}
 	if c.JSON {
-		return o.json(total)
+		return o.json(reports)
 	}
 	o.printf("in the draft; put it in force with: hegui lexicon publish\n")
+	return nil
+}
+
+func printLint(o out, l lexicon.Lint) {
+	o.printf("lint: %d of %d entries hit any of %d harmless texts; weaker tiers: %d signal, %d observe, %d quarantine\n",
+		l.Hitting, l.Entries, l.Texts, l.To["signal"], l.To["observe"], l.To["quarantine"])
+	for _, p := range l.Proposals[:min(len(l.Proposals), 20)] {
+		o.printf("  %-28s %-8s -> %-10s %d texts, e.g. %s\n", p.ID, p.Tier, p.To, p.Texts, p.Example)
+	}
+}
+
+type lexiconLintCmd struct {
+	where
+	by
+	File     string `arg:"" optional:"" help:"A word list to look at instead of the draft; nothing is taken from it."`
+	Category string `help:"With FILE: risk of entries that name none." default:"A1h" placeholder:"RISK"`
+	Tier     string `help:"With FILE: tier of entries that name none: ${enum}." enum:"block,signal,observe" default:"signal"`
+	Apply    bool   `help:"Write the tiers proposed into the draft."`
+	JSON     bool   `help:"Print the report as JSON."`
+}
+
+func (lexiconLintCmd) Help() string {
+	return `Holds entries against harmless text: the shipped corpus, the questions that must be answered, and your own accepted text of
+the last days where content is kept. Exit 1 when it proposes anything.
+
+Examples:
+  hegui lexicon lint
+  hegui lexicon lint --apply
+  hegui lexicon lint public-list.txt`
+}
+
+func (c lexiconLintCmd) Run(ctx context.Context, o out) error {
+	if c.Apply && c.File != "" {
+		return usageError{"--apply is for the draft; a FILE is linted as it is imported"}
+	}
+	in, err := c.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	who, err := c.actor(ctx, in)
+	if err != nil {
+		return err
+	}
+	var entries []moderation.Entry
+	if c.File != "" {
+		entries, err = readList(c.File, c.Category, moderation.Tier(c.Tier))
+	} else {
+		var d lexicon.Draft
+		d, err = in.lexicon.Draft(ctx)
+		entries = d.Entries
+	}
+	if err != nil {
+		return err
+	}
+	l, err := in.lexicon.Lint(ctx, entries)
+	if err != nil {
+		return err
+	}
+	if c.Apply {
+		if err := in.lexicon.Set(ctx, who, l.Changed(entries)...); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		if err := o.json(l); err != nil {
+			return err
+		}
+	} else {
+		printLint(o, l)
+		if c.Apply {
+			o.printf("written into the draft; put it in force with: hegui lexicon publish\n")
+		}
+	}
+	if len(l.Proposals) > 0 && !c.Apply {
+		return errFinding
+	}
 	return nil
 }
 

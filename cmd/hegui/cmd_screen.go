@@ -153,7 +153,7 @@ func (c screenCmd) screen(ctx context.Context, o out) (*screen, error) {
 	}
 	entries := moderation.StarterEntries()
 	if c.Lexicon != "" {
-		if entries, _, err = readList(c.Lexicon, listOptions{category: c.Category, tier: moderation.Tier(c.Tier), strict: true}); err != nil {
+		if entries, err = readList(c.Lexicon, c.Category, moderation.Tier(c.Tier)); err != nil {
 			return nil, err
 		}
 	}

@@ -124,6 +124,7 @@ func wrongUse(err error) bool {
 		invalidS *service.InvalidError
 		invalidO *operator.InvalidError
 		invalidL *lexicon.InvalidError
+		unread   *lexicon.UnreadError
 		declared service.Invalid
 	)
 	for _, refused := range []error{service.ErrUnknownKey, service.ErrRevokedKey, users.ErrNotSuspended, users.ErrErased, operator.ErrLastOwner, operator.ErrLoginTaken,
@@ -132,5 +133,5 @@ func wrongUse(err error) bool {
 			return true
 		}
 	}
-	return errors.As(err, &usage) || errors.As(err, &invalidU) || errors.As(err, &invalidS) || errors.As(err, &invalidO) || errors.As(err, &invalidL) || errors.As(err, &declared)
+	return errors.As(err, &usage) || errors.As(err, &invalidU) || errors.As(err, &invalidS) || errors.As(err, &invalidO) || errors.As(err, &invalidL) || errors.As(err, &unread) || errors.As(err, &declared)
 }
