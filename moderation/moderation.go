@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // Lexicon is a compiled, immutable set of entries. Safe for concurrent use.
@@ -58,9 +59,7 @@ func Compile(entries []Entry) (*Lexicon, error) {
 	sorted := slices.Clone(entries)
 	slices.SortStableFunc(sorted, func(a, b Entry) int { return strings.Compare(a.ID, b.ID) })
 	table := folds()
-	c := compiled{reach: make([]int, len(sorted)), parts: map[int32]uint32{}}
-	c.patterns = make([]pattern, 0, len(sorted))
-	c.texts = make([][]rune, 0, len(sorted))
+	c := compiled{patterns: make([]pattern, 0, len(sorted)), texts: make([][]rune, 0, len(sorted))}
 	var errs []error
 	for i, e := range sorted {
 		switch {
@@ -82,13 +81,50 @@ func Compile(entries []Entry) (*Lexicon, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	l := &Lexicon{entries: sorted, table: table, patterns: c.patterns, parts: c.parts, reach: c.reach, allows: c.allows,
-		contexts: c.contexts, programs: c.regexps, room: &sync.Pool{New: func() any { return new(sweep) }}}
+	l := newLexicon(sorted)
+	l.patterns, l.programs = c.patterns, c.regexps
 	if err := l.build(c); err != nil {
 		return nil, fmt.Errorf("moderation: %w", err)
 	}
 	l.hash = hashOf(sorted)
 	return l, nil
+}
+
+// newLexicon works out what follows from the entries alone, which are checked and in order.
+func newLexicon(entries []Entry) *Lexicon {
+	l := &Lexicon{entries: entries, table: folds(), parts: map[int32]uint32{}, reach: make([]int, len(entries)),
+		room: &sync.Pool{New: func() any { return new(sweep) }}}
+	seen := map[kind]bool{}
+	for i := range entries {
+		e := &entries[i]
+		if e.Tier == Quarantine {
+			continue
+		}
+		if e.Allow {
+			l.allows = true
+		} else if k := (kind{e.Category, e.Tier}); !seen[k] {
+			seen[k] = true
+			l.kinds = append(l.kinds, k)
+		}
+		if e.Kind == All {
+			l.parts[int32(i)] = 1<<(strings.Count(e.Text, "+")+1) - 1
+		}
+		for _, x := range e.Context {
+			l.contexts = true
+			l.withs = l.withs || x.Rule == With
+			longest := 2 * MaxRunes // a hit of another entry, separators in it
+			if x.Rule != With {
+				longest = 0
+				for _, w := range x.Words {
+					longest = max(longest, utf8.RuneCountInString(w))
+				}
+			}
+			l.reach[i] = max(l.reach[i], reachOf(x)+longest+1)
+		}
+		s := &e.Scope
+		l.scoped = l.scoped || len(s.Services)+len(s.Directions)+len(s.Channels)+len(s.Users) > 0
+	}
+	return l
 }
 
 // build makes the automata.
@@ -100,9 +136,6 @@ func (l *Lexicon) build(c compiled) error {
 	for i := range c.patterns {
 		p := &c.patterns[i]
 		e := &l.entries[p.entry]
-		l.withs = l.withs || slices.ContainsFunc(e.Context, func(x Context) bool { return x.Rule == With })
-		scope := e.Scope
-		l.scoped = l.scoped || len(scope.Services)+len(scope.Directions)+len(scope.Channels)+len(scope.Users) > 0
 		p.plain = p.role == roleHit && p.form != Homophone && e.Kind == Contain && !e.Border && len(e.Context) == 0
 		p.free = p.plain && !p.startWord && !p.endWord
 		marks[i] = l.mark(p, e)
@@ -131,13 +164,6 @@ func (l *Lexicon) build(c compiled) error {
 		seqs := sequences(c.texts, sounded, func(r rune) uint16 { return syllableClass(syllable(r)) })
 		if l.sounds, err = newTrie(sounded, seqs, marks, l.syllables.size); err != nil {
 			return err
-		}
-	}
-	seen := map[kind]bool{}
-	for _, e := range l.entries {
-		if k := (kind{e.Category, e.Tier}); !e.Allow && e.Tier != Quarantine && !seen[k] {
-			seen[k] = true
-			l.kinds = append(l.kinds, k)
 		}
 	}
 	return nil

@@ -49,13 +49,8 @@ type pattern struct {
 // compiled is what the entries become before the automata are built.
 type compiled struct {
 	patterns []pattern
-	texts    [][]rune
+	texts    [][]rune // of patterns; nil for kind pattern
 	regexps  []*program
-	sounds   []int // patterns matched by reading, indices into patterns
-	reach    []int // by entry: runes after a hit that its contexts may need to see
-	parts    map[int32]uint32
-	allows   bool // there are allow entries
-	contexts bool
 }
 
 // checkText tells why a text cannot be matched; folded is the same text folded.
@@ -73,7 +68,7 @@ func checkText(text string, folded []rune) error {
 
 // CheckEntry tells what is wrong with an entry, its id and its place among others aside.
 func CheckEntry(e Entry) error {
-	c := compiled{parts: map[int32]uint32{}, reach: make([]int, 1)}
+	var c compiled
 	return c.add(0, e, folds())
 }
 
@@ -83,24 +78,17 @@ func (c *compiled) add(i int32, e Entry, table *[foldLimit]rune) error {
 		return err
 	}
 	for k, x := range e.Context {
-		c.contexts = true
-		longest := 2 * MaxRunes
-		if x.Rule != With {
-			longest = 0
-			for _, w := range x.Words {
-				folded := foldText(table, strings.TrimSpace(w))
-				if err := checkText(w, folded); err != nil {
-					return fmt.Errorf("context %d, word %q: %w", k+1, w, err)
-				}
-				longest = max(longest, len(folded))
-				c.put(pattern{entry: i, role: roleWord, part: uint8(k)}, folded)
+		for _, w := range x.Words {
+			folded := foldText(table, strings.TrimSpace(w))
+			if err := checkText(w, folded); err != nil {
+				return fmt.Errorf("context %d, word %q: %w", k+1, w, err)
 			}
+			c.put(pattern{entry: i, role: roleWord, part: uint8(k)}, folded)
 		}
-		c.reach[i] = max(c.reach[i], reachOf(x)+longest+1)
 	}
 	r := roleHit
 	if e.Allow {
-		r, c.allows = roleAllow, true
+		r = roleAllow
 	}
 	switch e.Kind {
 	case Pattern:
@@ -130,7 +118,6 @@ func (c *compiled) add(i int32, e Entry, table *[foldLimit]rune) error {
 			seen = append(seen, string(folded))
 			c.put(pattern{entry: i, role: rolePart, part: uint8(k), separable: e.Forms.Separated && separableText(folded)}, folded)
 		}
-		c.parts[i] = 1<<len(parts) - 1
 		return nil
 	}
 	folded := foldText(table, strings.TrimSpace(e.Text))
@@ -184,7 +171,6 @@ func (c *compiled) forms(i int32, e Entry, r role, folded []rune) error {
 				return fmt.Errorf("text %q: forms.pinyin needs ideographs only; %q has no reading", e.Text, r)
 			}
 		}
-		c.sounds = append(c.sounds, len(c.patterns))
 		c.patterns = append(c.patterns, pattern{entry: i, role: r, form: Homophone, runes: uint8(len(folded))})
 		c.texts = append(c.texts, folded)
 	}

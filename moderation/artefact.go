@@ -1,0 +1,358 @@
+package moderation
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"unsafe"
+)
+
+// artefactMagic begins every artefact; its number changes with the layout.
+const artefactMagic = "hegui-lexicon-1\n"
+
+// ErrArtefact is wrapped by every error of Load.
+var ErrArtefact = errors.New("moderation: not a usable lexicon artefact")
+
+// An artefact is: the magic, the SHA-256 of all that follows, then sections, each a length in bytes (8 bytes, little
+// endian) and its content, filled up to a multiple of 8 so that arrays lie aligned in a mapped file.
+const artefactHead = len(artefactMagic) + sha256.Size
+
+// coldPart is what Load decodes; the arrays it leaves where they are.
+type coldPart struct {
+	Hash      string           `json:"hash"`
+	Fold      string           `json:"fold"`
+	Classes   [2]int           `json:"classes"` // number, class of '0'
+	Syllables int              `json:"syllables"`
+	Beyond    map[int32]uint16 `json:"beyond,omitempty"`
+	Shift     uint8            `json:"shift"`
+	Single    bool             `json:"single"`
+	Separable bool             `json:"separable"`
+}
+
+// patternRow is a pattern as it lies in an artefact.
+type patternRow struct {
+	Entry int32
+	Role  uint8
+	Form  uint8
+	Part  uint8
+	Runes uint8
+	Flags uint8
+	_     [3]uint8
+}
+
+func formNames() [5]Form { return [5]Form{AsWritten, Separated, Homophone, Split, Reversed} }
+
+// WriteTo writes the compiled lexicon so that Load can take it up without building anything, from memory or from a mapped
+// file. The same entries give the same bytes.
+func (l *Lexicon) WriteTo(w io.Writer) (int64, error) {
+	cold := coldPart{Hash: l.hash, Fold: foldVersion, Classes: [2]int{l.letters.size, int(l.letters.letter)}, Shift: l.filter.shift, Single: l.filter.single,
+		Separable: l.words.separable, Beyond: map[int32]uint16{}}
+	for r, c := range l.letters.beyond {
+		cold.Beyond[r] = c
+	}
+	rows := make([]patternRow, len(l.patterns))
+	for i, p := range l.patterns {
+		row := patternRow{Entry: p.entry, Role: uint8(p.role), Part: p.part, Runes: p.runes}
+		for k, f := range formNames() {
+			if f == p.form {
+				row.Form = uint8(k)
+			}
+		}
+		for k, set := range []bool{p.separable, p.onlySep, p.startWord, p.endWord, p.plain, p.free} {
+			if set {
+				row.Flags |= 1 << k
+			}
+		}
+		rows[i] = row
+	}
+	entries, err := encodeEntries(l.entries)
+	if err != nil {
+		return 0, fmt.Errorf("moderation: artefact: %w", err)
+	}
+	sections := [][]byte{nil, entries, bytesOf(rows), bytesOf(l.letters.class), bytesOf(l.filter.pairs), bytesOf(l.filter.triples), bytesOf(l.filter.singles)}
+	sections = append(sections, l.words.sections()...)
+	if l.sounds != nil {
+		cold.Syllables = l.syllables.size
+		sections = append(sections, bytesOf(l.syllables.class))
+		sections = append(sections, l.sounds.sections()...)
+	}
+	if sections[0], err = json.Marshal(cold); err != nil {
+		return 0, fmt.Errorf("moderation: artefact: %w", err)
+	}
+	var body bytes.Buffer
+	for _, s := range sections {
+		body.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(s))))
+		body.Write(s)
+		body.Write(make([]byte, -len(s)&7))
+	}
+	sum := sha256.Sum256(body.Bytes())
+	n, err := io.Copy(w, io.MultiReader(strings.NewReader(artefactMagic), bytes.NewReader(sum[:]), &body))
+	if err != nil {
+		return n, fmt.Errorf("moderation: artefact: %w", err)
+	}
+	return n, nil
+}
+
+func (t *trie) sections() [][]byte {
+	return [][]byte{bytesOf(t.nodes), t.cold, t.flags, bytesOf(t.self), bytesOf(t.rank), bytesOf(t.from), bytesOf(t.ends)}
+}
+
+// Load takes up what WriteTo wrote. The lexicon keeps data and reads it for as long as it lives: data must stay as it is,
+// and mapped. A damaged, cut or foreign artefact, or one written with other folding tables, is refused with an error that
+// wraps ErrArtefact; compile the entries again then.
+func Load(data []byte) (*Lexicon, error) {
+	l, err := load(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrArtefact, err)
+	}
+	return l, nil
+}
+
+func load(data []byte) (*Lexicon, error) {
+	switch {
+	case !littleEndian():
+		return nil, errors.New("this machine's byte order is another")
+	case len(data) < artefactHead || string(data[:len(artefactMagic)]) != artefactMagic:
+		return nil, errors.New("it does not begin like one")
+	case sha256.Sum256(data[artefactHead:]) != [sha256.Size]byte(data[len(artefactMagic):artefactHead]):
+		return nil, errors.New("its checksum is wrong")
+	}
+	r := sectionReader{rest: data[artefactHead:]}
+	var cold coldPart
+	if err := json.Unmarshal(r.next(), &cold); err != nil {
+		return nil, fmt.Errorf("head: %w", err)
+	}
+	if cold.Fold != foldVersion {
+		return nil, fmt.Errorf("it was made with %q, here is %q", cold.Fold, foldVersion)
+	}
+	entries, err := decodeEntries(r.next())
+	if err != nil {
+		return nil, fmt.Errorf("entries: %w", err)
+	}
+	l := newLexicon(entries)
+	l.hash = cold.Hash
+	if err := l.loadPatterns(sliceOf[patternRow](r.next())); err != nil {
+		return nil, err
+	}
+	l.letters = &alphabet{class: sliceOf[uint16](r.next()), beyond: map[rune]uint16{}, size: cold.Classes[0], letter: uint16(cold.Classes[1])}
+	for k, v := range cold.Beyond {
+		l.letters.beyond[k] = v
+	}
+	l.filter = &filter{shift: cold.Shift, single: cold.Single, pairs: sliceOf[uint64](r.next()), triples: sliceOf[uint64](r.next()), singles: sliceOf[uint64](r.next())}
+	l.words = r.trie()
+	l.words.separable = cold.Separable
+	if err := l.check(l.letters, l.words); err != nil {
+		return nil, err
+	}
+	if size := 1 << (32 - int(cold.Shift)&31); cold.Shift < 2 || cold.Shift > 31 || len(l.filter.pairs) != size || len(l.filter.triples) != size || len(l.filter.singles) != l.letters.size/64+1 {
+		return nil, errors.New("the filter has another size")
+	}
+	if cold.Syllables > 0 {
+		l.syllables = &alphabet{class: sliceOf[uint16](r.next()), beyond: map[rune]uint16{}, letter: classFirst, size: cold.Syllables}
+		l.sounds = r.trie()
+		if err := l.check(l.syllables, l.sounds); err != nil {
+			return nil, err
+		}
+	}
+	if r.short || len(r.rest) > 0 {
+		return nil, errors.New("it is cut short or too long")
+	}
+	return l, nil
+}
+
+// loadPatterns takes up the patterns; those of kind pattern are compiled again.
+func (l *Lexicon) loadPatterns(rows []patternRow) error {
+	l.patterns = make([]pattern, len(rows))
+	for i, row := range rows {
+		if row.Entry < 0 || int(row.Entry) >= len(l.entries) || int(row.Form) >= len(formNames()) || row.Role > uint8(roleWord) || row.Runes > MaxRunes {
+			return fmt.Errorf("pattern %d is damaged", i)
+		}
+		e := &l.entries[row.Entry]
+		if role(row.Role) == rolePart && int(row.Part) >= maxParts || role(row.Role) == roleWord && int(row.Part) >= len(e.Context) {
+			return fmt.Errorf("pattern %d is not of its entry", i)
+		}
+		flag := func(k int) bool { return row.Flags>>k&1 != 0 }
+		l.patterns[i] = pattern{entry: row.Entry, role: role(row.Role), form: formNames()[row.Form], part: row.Part, runes: row.Runes,
+			separable: flag(0), onlySep: flag(1), startWord: flag(2), endWord: flag(3), plain: flag(4), free: flag(5)}
+		if e.Kind == Pattern && role(row.Role) == roleHit {
+			p, err := compilePattern(e.Text, l.table)
+			if err != nil {
+				return fmt.Errorf("entry %s: %w", e.ID, err)
+			}
+			p.pattern = i
+			l.programs = append(l.programs, p)
+		}
+	}
+	return nil
+}
+
+// encodeEntries writes the entries as strings, each behind its length; what few entries have is JSON.
+func encodeEntries(entries []Entry) ([]byte, error) {
+	out := binary.AppendUvarint(nil, uint64(len(entries)))
+	put := func(s string) { out = append(binary.AppendUvarint(out, uint64(len(s))), s...) }
+	for _, e := range entries {
+		rest := e
+		rest.ID, rest.Text, rest.Category, rest.Tier, rest.Source = "", "", "", "", ""
+		more := ""
+		if !reflect.DeepEqual(rest, Entry{}) {
+			b, err := json.Marshal(rest)
+			if err != nil {
+				return nil, err
+			}
+			more = string(b)
+		}
+		for _, s := range []string{e.ID, e.Text, e.Category, string(e.Tier), e.Source, more} {
+			put(s)
+		}
+	}
+	return out, nil
+}
+
+func decodeEntries(data []byte) ([]Entry, error) {
+	text := string(data) // one piece of memory that all fields share
+	short := errors.New("cut short")
+	at := 0
+	number := func() (int, bool) {
+		n, size := binary.Uvarint(data[at:])
+		if size <= 0 || n > uint64(len(data)) {
+			return 0, false
+		}
+		at += size
+		return int(n), true
+	}
+	count, ok := number()
+	if !ok {
+		return nil, short
+	}
+	entries := make([]Entry, 0, min(count, len(data)/6+1))
+	for range count {
+		var f [6]string
+		for i := range f {
+			n, ok := number()
+			if !ok || n > len(text)-at {
+				return nil, short
+			}
+			f[i] = text[at : at+n]
+			at += n
+		}
+		var e Entry
+		if f[5] != "" {
+			if err := json.Unmarshal([]byte(f[5]), &e); err != nil {
+				return nil, err
+			}
+		}
+		e.ID, e.Text, e.Category, e.Tier, e.Source = f[0], f[1], f[2], Tier(f[3]), f[4]
+		if err := checkFields(e); err != nil {
+			return nil, fmt.Errorf("entry %s: %w", e.ID, err)
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+// check makes sure that no number in a loaded automaton leads out of it.
+func (l *Lexicon) check(a *alphabet, t *trie) error {
+	n := len(t.cold)
+	switch {
+	case len(a.class) != foldLimit || a.size < int(a.letter)+asciiWords && a.letter != classFirst || a.letter < classFirst:
+		return errors.New("the classes are damaged")
+	case n == 0 || len(t.flags) != n || len(t.self) != (n+63)/64 || len(t.rank) != len(t.self) || len(t.nodes) < n+a.size || len(t.from) == 0:
+		return errors.New("the automaton has another size")
+	}
+	for _, c := range a.class {
+		if int(c) >= a.size {
+			return errors.New("a class is out of range")
+		}
+	}
+	for _, v := range t.nodes[n:] {
+		if v != 0 {
+			return errors.New("the automaton's end is not empty")
+		}
+	}
+	ended := uint32(0)
+	for i, v := range t.nodes[:n] {
+		base, fail := int(v>>baseShift&slotMask), int(v>>failShift&slotMask)
+		if base+a.size > len(t.nodes) || fail >= n || i > 0 && uint16(v) != 0 && t.cold[fail] >= t.cold[i] || i == 0 && (fail != 0 || t.cold[0] != 0 || base != 0) {
+			return fmt.Errorf("slot %d leads nowhere", i)
+		}
+		here := v&endsHere != 0
+		if here != (t.self[i>>6]>>(i&63)&1 != 0) || i&63 == 0 && t.rank[i>>6] != ended {
+			return fmt.Errorf("slot %d counts wrong", i)
+		}
+		if here {
+			ended++
+		}
+	}
+	if int(ended)+1 != len(t.from) || int(t.from[ended]) != len(t.ends) {
+		return errors.New("the patterns' ends count wrong")
+	}
+	for i := range ended {
+		if t.from[i] > t.from[i+1] {
+			return errors.New("the patterns' ends are out of order")
+		}
+	}
+	for _, p := range t.ends {
+		if int(p) >= len(l.patterns) {
+			return errors.New("a pattern is out of range")
+		}
+	}
+	return nil
+}
+
+// sectionReader takes one section after the other.
+type sectionReader struct {
+	rest  []byte
+	short bool
+}
+
+func (r *sectionReader) next() []byte {
+	if len(r.rest) < 8 {
+		r.short = true
+		return nil
+	}
+	n := binary.LittleEndian.Uint64(r.rest)
+	if n > uint64(len(r.rest)-8) {
+		r.short = true
+		return nil
+	}
+	s := r.rest[8 : 8+n : 8+n]
+	r.rest = r.rest[min(len(r.rest), 8+int(n+7)&^7):]
+	return s
+}
+
+func (r *sectionReader) trie() *trie {
+	return &trie{nodes: sliceOf[uint64](r.next()), cold: r.next(), flags: r.next(), self: sliceOf[uint64](r.next()), rank: sliceOf[uint32](r.next()),
+		from: sliceOf[uint32](r.next()), ends: sliceOf[uint32](r.next())}
+}
+
+// bytesOf is the memory of a slice of numbers.
+func bytesOf[T any](s []T) []byte {
+	var zero T
+	if len(s) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(zero)))
+}
+
+// sliceOf reads bytes as numbers, where they lie if they are aligned.
+func sliceOf[T any](b []byte) []T {
+	var zero T
+	n := len(b) / int(unsafe.Sizeof(zero))
+	if n == 0 {
+		return nil
+	}
+	if p := unsafe.Pointer(unsafe.SliceData(b)); uintptr(p)%unsafe.Alignof(zero) == 0 {
+		return unsafe.Slice((*T)(p), n)
+	}
+	out := make([]T, n)
+	copy(bytesOf(out), b)
+	return out
+}
+
+func littleEndian() bool { return binary.NativeEndian.Uint16([]byte{1, 0}) == 1 }
