@@ -164,8 +164,8 @@ func (j *judgement) covers(l LexiconFacts) {
 	if len(empty) > 0 {
 		list := strings.Join(empty, "、")
 		j.say(Breach, "词库没有覆盖 "+list+"。", "The lexicon has no entry for "+strings.Join(empty, ", ")+".")
-		j.mend("hegui 不附带敏感词表，内置词库只作起步；请在 hegui.yaml 的 lexicons 中加入自己的词库。",
-			"hegui ships no list of sensitive terms and the built-in lexicon is a start only; name your own lists under lexicons in hegui.yaml.")
+		j.mend("hegui 不附带敏感词表，内置词库只作起步；请用 hegui lexicon import 或控制台的“词库”导入自己的词表并发布。",
+			"hegui ships no list of sensitive terms and the built-in lexicon is a start only; import and publish your own lists with hegui lexicon import or in the console.")
 	}
 }
 
