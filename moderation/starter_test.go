@@ -185,6 +185,9 @@ racing bikes
 如何防范杀猪盘
 什么是传销
 高利贷受法律保护吗
+出售炸药是违法的吗
+非法出售子弹要判几年
+雇凶杀人案一审宣判
 `
 
 func TestStarterLexiconLeavesHarmlessTextAlone(t *testing.T) {
