@@ -68,7 +68,7 @@ func operations() []web.Operation {
 		{"category", "risk id or kind of personal information of a finding"}, {"label", "text, ui, none"}, {"content_id", "the label's ProduceID"},
 		{"from", "date or time, UTC+8 unless it says otherwise"}, {"to", "end; a bare date is included"}, {"before", "exchange id, for paging"}, {"limit", "1 to 500, 50 when empty"}}
 	place := [][2]string{{"log", "name of the tree"}, {"seq", "place of the event in it"}}
-	return []web.Operation{
+	return append([]web.Operation{
 		{Method: "GET", Path: "/api/v1/exchanges", Summary: "List exchanges, newest first", Query: exchangeQuery, Answer: exchangesAnswer{}, Status: http.StatusOK},
 		{Method: "GET", Path: "/api/v1/exchanges/{id}", Summary: "One exchange, without content", Answer: exchangeAnswer{}, Status: http.StatusOK},
 		{Method: "POST", Path: "/api/v1/exchanges/{id}/content", Summary: "Open an exchange's content for a reason, which is recorded", Body: reasonBody{}, Answer: exchange.Content{}, Status: http.StatusOK},
@@ -79,7 +79,7 @@ func operations() []web.Operation {
 		{Method: "GET", Path: "/api/v1/keys", Summary: "List keys; secrets are not kept", Answer: keysAnswer{}, Status: http.StatusOK},
 		{Method: "POST", Path: "/api/v1/keys", Summary: "Issue a key", Body: keyBody{}, Answer: keyAnswer{}, Status: http.StatusCreated},
 		{Method: "POST", Path: "/api/v1/keys/revoke", Summary: "Revoke a key for a reason", Body: revokeBody{}, Answer: idAnswer{}, Status: http.StatusOK},
-	}
+	}, lexiconOperations()...)
 }
 
 // openAPI serves the document of the API.

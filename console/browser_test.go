@@ -14,7 +14,9 @@ import (
 func TestBrowser(t *testing.T) {
 	b := testkit.OpenBrowser(t)
 	d := newDesk(t)
+	d.lexical = true
 	ids := d.seed(60)
+	d.seedLexicon()
 	var link string
 	token, err := d.staff.Link(t.Context(), root, d.owner.ID)
 	if err != nil {
@@ -43,6 +45,13 @@ func TestBrowser(t *testing.T) {
 		{"evidence", "/evidence", "已签名的检查点", "Signed checkpoint"},
 		{"evidence-window", "/evidence?verb=exchange.closed&from=2026-11-22T00%3A00%3A00Z", "交互结束", "Exchange closed"},
 		{"event", "/evidence/event?log=hegui/test/node&seq=5", "审计路径", "audit path"},
+		{"lexicon", "/lexicon", "缺失", "Missing"},
+		{"lexicon-entries", "/lexicon/entries?risk=A1h", "符合条件", "match"},
+		{"lexicon-entry", "/lexicon/entries/entry?id=own-1", "写入草稿", "Save to the draft"},
+		{"lexicon-import", "/lexicon/import", "导入草稿", "Import into the draft"},
+		{"lexicon-draft", "/lexicon/draft", "须由另一人批准", "another person must approve"},
+		{"lexicon-versions", "/lexicon/versions", "恢复此版本", "Put in force again"},
+		{"lexicon-version", "/lexicon/versions/2", "SHA-256", "Compared with"},
 		{"settings", "/settings", "示例科技", "Example Technology"},
 		{"keys", "/settings/keys", "签发密钥", "Issue a key"},
 		{"users", "/settings/users", "zhang-san", "zhang-san"},

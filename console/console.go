@@ -17,6 +17,7 @@ import (
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/web"
 	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/lexicon"
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/obligation"
 	"github.com/hegui/hegui/operator"
@@ -34,6 +35,8 @@ type Options struct {
 	Users      *users.Register
 	Staff      *operator.Register
 	Lexicon    func() *moderation.Lexicon
+	Words      *lexicon.Workbench                  // the lexicon register
+	Serves     func() (version int, failed string) // the register's version that this process serves with, and why not a newer one
 	Health     func() []upstream.Health
 	Findings   func(context.Context) []obligation.Result                   // computed now
 	VerifyAll  func(context.Context) (journal.Report, error)               // re-reads journal and registers; nil: journal and exchanges
@@ -50,6 +53,7 @@ type Options struct {
 var files embed.FS
 
 var views = []string{"login", "link", "today", "exchanges", "exchange", "try", "obligations", "evidence", "event", "verify",
+	"lexicon", "lexiconentries", "lexiconentry", "lexiconimport", "lexicondraft", "lexiconversions", "lexiconversion",
 	"settings", "keys", "users", "staff", "me"}
 
 // console is the open site.
@@ -65,7 +69,7 @@ func New(o Options) (http.Handler, error) {
 		o.Now = time.Now
 	}
 	for name, missing := range map[string]bool{"Journal": o.Journal == nil, "Verifier": o.Verifier == nil, "Exchanges": o.Exchanges == nil,
-		"Services": o.Services == nil, "Users": o.Users == nil, "Staff": o.Staff == nil, "Lexicon": o.Lexicon == nil, "Health": o.Health == nil,
+		"Services": o.Services == nil, "Users": o.Users == nil, "Staff": o.Staff == nil, "Lexicon": o.Lexicon == nil, "Words": o.Words == nil, "Serves": o.Serves == nil, "Health": o.Health == nil,
 		"Findings": o.Findings == nil, "Gateway": o.Gateway == nil, "TryKey": o.TryKey == nil, "GatewayURL": o.GatewayURL == nil,
 		"PortalURL": o.PortalURL == nil, "Log": o.Log == nil} {
 		if missing {
@@ -74,7 +78,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	c := &console{Options: o}
 	site, err := web.New(web.Options{Name: "console", Base: o.Base, Files: files, Views: views, Log: o.Log, Now: o.Now,
-		Funcs: c.funcs()})
+		Funcs: c.funcs(), MaxBody: maxBody})
 	if err != nil {
 		return nil, err
 	}
@@ -203,6 +207,8 @@ func refusal(err error) error {
 	switch {
 	case errors.As(err, &known):
 		return err
+	case lexiconRefusal(err) != nil:
+		return lexiconRefusal(err)
 	case errors.As(err, &badUser):
 		return &web.Problem{Status: http.StatusBadRequest, Field: badUser.Field, Key: "invalid.field", Args: []any{badUser.Field, badUser.Mend}, Err: err}
 	case errors.As(err, &badService):

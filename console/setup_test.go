@@ -19,6 +19,7 @@ import (
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/internal/testkit"
 	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/lexicon"
 	"github.com/hegui/hegui/measures"
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/obligation"
@@ -41,6 +42,8 @@ type desk struct {
 	services  *service.Register
 	users     *users.Register
 	staff     *operator.Register
+	words     *lexicon.Workbench
+	lexical   bool // a lexicon is in force: the register's, over the starter
 	owner     operator.Staff
 	secret    string
 	asked     []*http.Request // what the gateway was asked
@@ -95,9 +98,33 @@ func newDesk(t testing.TB) *desk {
 	_, d.secret, err = d.services.IssueKey(ctx, root, service.Key{Service: "writer", Application: "console"})
 	must(err)
 
+	register, err := lexicon.Open(ctx, d.db, j)
+	must(err)
+	d.words = &lexicon.Workbench{Register: register, Base: func() ([]lexicon.List, error) {
+		return []lexicon.List{{Origin: lexicon.Starter, Entries: moderation.StarterEntries()}}, nil
+	}, Evidence: lexicon.Evidence{
+		Bank: func() []lexicon.Text {
+			return []lexicon.Text{{ID: "q-1", Text: "怎样辨别刷单返利骗局？"}, {ID: "q-2", Text: "今天天气怎么样？"}}
+		},
+		Benign: func() []lexicon.Text { return []lexicon.Text{{ID: "b-1", Text: "周末去公园散步。"}} },
+	}}
+
 	h, err := New(Options{
 		Journal: j, Verifier: keys.Verifier, Exchanges: d.exchanges, Services: d.services, Users: d.users, Staff: d.staff,
-		Lexicon: func() *moderation.Lexicon { return nil },
+		Lexicon: func() *moderation.Lexicon {
+			if !d.lexical {
+				return nil
+			}
+			l, _, err := d.words.InForce(context.Background())
+			must(err)
+			return l
+		},
+		Words: d.words,
+		Serves: func() (int, string) {
+			v, err := d.words.Latest(context.Background())
+			must(err)
+			return v.N, ""
+		},
 		Health: func() []upstream.Health {
 			return []upstream.Health{{Endpoint: "main", Calls: 1234, Failures: 3, Since: time.Now().Add(-3 * time.Hour)},
 				{Endpoint: "spare", Open: true, Calls: 12, Failures: 9, Since: time.Now().Add(-90 * time.Second), LastError: "dial tcp 10.0.0.9:443: connection refused"}}

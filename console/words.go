@@ -3,6 +3,7 @@ package console
 import (
 	"html/template"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hegui/hegui/internal/web"
@@ -27,7 +28,9 @@ func (c *console) funcs() template.FuncMap {
 			}
 			return c.site.Catalogue().Word(l, "kind", id)
 		},
-		"current": current,
+		"current":   current,
+		"actorName": actorName,
+		"percent":   func(share float64) string { return strconv.FormatFloat(100*share, 'f', 2, 64) + " %" },
 		// A moment with a time of day does not fit into a date field: browsers would show it empty.
 		"dateType": func(s string) string {
 			if s == "" || len(s) == len("2006-01-02") {

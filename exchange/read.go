@@ -143,18 +143,9 @@ func (s *Store) Read(ctx context.Context, who journal.Actor, id, reason string) 
 	if err != nil {
 		return c, err
 	}
-	plain, err := key.Open(nil, sealed, aad(id))
-	if err != nil {
-		return c, err
+	if c, err = unseal(key, id, sealed); err != nil {
+		return Content{}, err
 	}
-	var kept struct {
-		Request json.RawMessage `json:"request"`
-		Texts   [2]string       `json:"texts"`
-	}
-	if err := json.Unmarshal(plain, &kept); err != nil {
-		return c, fmt.Errorf("exchange: content of %s: %w", id, err)
-	}
-	c = Content{Request: kept.Request, Visible: kept.Texts[0], Withheld: kept.Texts[1]}
 	body, err := json.Marshal(map[string]string{"reason": reason})
 	if err != nil {
 		return Content{}, fmt.Errorf("exchange: %w", err)

@@ -17,6 +17,8 @@ const (
 	ModelInForce   Verb = "model.in_force"
 	TextInForce    Verb = "text.in_force"
 	LexiconInForce Verb = "lexicon.in_force"
+	LexiconDrafted Verb = "lexicon.drafted"
+	LexiconVersion Verb = "lexicon.published"
 	PolicyInForce  Verb = "policy.in_force"
 	KeyIssued      Verb = "key.issued"
 	KeyRevoked     Verb = "key.revoked"
@@ -60,6 +62,8 @@ func Verbs() []VerbDoc {
 		{ModelInForce, true, "A version of a model's dossier (vendor, region, filing number) took effect. Body: its hash."},
 		{TextInForce, true, "A version of an agreement took effect. Body: service, number, hash, effective date."},
 		{LexiconInForce, true, "A compiled lexicon took effect on a node. Body: hash, entries, counts per risk."},
+		{LexiconDrafted, false, "The draft of the installation's own word-list entries changed, was proposed for publishing or was discarded. Body: what, counts; never a text."},
+		{LexiconVersion, true, "A version of the installation's own word-list entries was published; nodes compile it and report lexicon.in_force. Body: hash, counts, figures of the gate, who approved."},
 		{PolicyInForce, true, "A moderation policy took effect on a node. Body: hash, name, rows."},
 		{KeyIssued, true, "A key was issued to an application. Body: service, application, expiry; never the secret."},
 		{KeyRevoked, true, "A key was revoked. Body: reason."},

@@ -93,6 +93,12 @@ type Article struct {
 // LibraryTotal is the size that a keyword library should have (TC260-003 8.1).
 const LibraryTotal = 10_000
 
+// Shares of the questions that must be answered which may be refused.
+const (
+	OverBlockLimit  = 0.05 // at most (GB/T 45654: 拒答率不高于 5%)
+	OverBlockTarget = 0.02 // our own aim
+)
+
 // Duties lists the 83 duties in the order of the Measures.
 func Duties() []Duty { return append([]Duty(nil), book().duties...) }
 

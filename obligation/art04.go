@@ -117,7 +117,11 @@ func (j *judgement) checked(ctx context.Context, ev Evidence, direction string) 
 	if direction == "out" {
 		looked, missed = stats.Generated, stats.Generated-stats.OutChecked
 	}
+	var waited int64
 	for _, r := range sample {
+		for _, o := range r.Guards {
+			waited += o.MS
+		}
 		if asked(r) && (direction == "in" && r.Checked.In < 0 || direction == "out" && r.Checked.Out < 0 && shown(r)) {
 			j.ref("exchange:" + r.ID)
 		}
@@ -126,6 +130,7 @@ func (j *judgement) checked(ctx context.Context, ev Evidence, direction string) 
 	j.fact("refused_24h", stats.Refused)
 	j.fact("stopped_24h", stats.Stopped)
 	j.fact("degraded_24h", stats.Degraded)
+	j.fact("degraded_ms_in_sample", waited)
 	j.fact("looked_at", looked)
 	j.fact("unchecked", missed)
 	if missed > 0 {
@@ -159,8 +164,8 @@ func (j *judgement) covers(l LexiconFacts) {
 	if len(empty) > 0 {
 		list := strings.Join(empty, "、")
 		j.say(Breach, "词库没有覆盖 "+list+"。", "The lexicon has no entry for "+strings.Join(empty, ", ")+".")
-		j.mend("hegui 不附带敏感词表，内置词库只作起步；请在 hegui.yaml 的 lexicons 中加入自己的词库。",
-			"hegui ships no list of sensitive terms and the built-in lexicon is a start only; name your own lists under lexicons in hegui.yaml.")
+		j.mend("hegui 不附带敏感词表，内置词库只作起步；请用 hegui lexicon import 或控制台的“词库”导入自己的词表并发布。",
+			"hegui ships no list of sensitive terms and the built-in lexicon is a start only; import and publish your own lists with hegui lexicon import or in the console.")
 	}
 }
 

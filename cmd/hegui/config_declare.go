@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hegui/hegui/label"
+	"github.com/hegui/hegui/lexicon"
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/service"
 	"github.com/hegui/hegui/upstream"
@@ -53,26 +54,31 @@ func (c configFile) endpoints() ([]upstream.Endpoint, error) {
 	return out, nil
 }
 
-// lexicon compiles the starter entries and the configured lists.
-func (c configFile) lexicon() (*moderation.Lexicon, error) {
-	entries := moderation.StarterEntries()
+// lists reads the starter entries and the configured lists.
+func (c configFile) lists() ([]lexicon.List, error) {
+	lists := []lexicon.List{{Origin: lexicon.Starter, Entries: moderation.StarterEntries()}}
 	for i, l := range c.Lexicons {
 		at := fmt.Sprintf("lexicons[%d]", i)
 		b, err := os.ReadFile(c.file(l.File))
 		if err != nil {
 			return nil, c.explain(fault{at + ".file", err.Error()})
 		}
-		more, err := moderation.ParseEntries(l.File, b, l.Category, moderation.Tier(l.Tier))
+		entries, err := moderation.ParseEntries(l.File, b, l.Category, moderation.Tier(l.Tier))
 		if err != nil {
 			return nil, c.explain(fault{at, err.Error()})
 		}
-		entries = append(entries, more...)
+		lists = append(lists, lexicon.List{Origin: lexicon.Configuration, Entries: entries})
 	}
-	lex, err := moderation.Compile(entries)
+	return lists, nil
+}
+
+// lexicon compiles the starter entries and the configured lists, without the register's.
+func (c configFile) lexicon() (*moderation.Lexicon, error) {
+	l, err := (&lexicon.Workbench{Base: c.lists}).Compile(nil, time.Now())
 	if err != nil {
 		return nil, c.explain(fault{"lexicons", err.Error()})
 	}
-	return lex, nil
+	return l, nil
 }
 
 // declaration turns the configuration into what is put in force, reading the agreement files.

@@ -15,6 +15,7 @@ import (
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/lexicon"
 	"github.com/hegui/hegui/operator"
 	"github.com/hegui/hegui/service"
 	"github.com/hegui/hegui/users"
@@ -68,6 +69,7 @@ type installation struct {
 	users     *users.Register
 	exchanges *exchange.Store
 	staff     *operator.Register
+	lexicon   *lexicon.Workbench
 }
 
 // openExisting opens an installation that some server has made before.
@@ -135,6 +137,9 @@ func openInstallation(ctx context.Context, c configFile, readOnly bool) (in *ins
 		return in, err
 	}
 	if in.staff, err = operator.Open(ctx, in.db, in.journal); err != nil {
+		return in, err
+	}
+	if in.lexicon, err = in.workbench(ctx); err != nil {
 		return in, err
 	}
 	return in, nil

@@ -2,13 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
-	"os"
-	"os/signal"
 	"sync"
 	"time"
 
@@ -25,6 +21,7 @@ const (
 	checkpointEvery = time.Minute
 	findingsEvery   = time.Hour
 	purgeEvery      = time.Hour
+	lexiconEvery    = 250 * time.Millisecond // looks at one number in memory; reads nothing until the journal moves
 )
 
 // startJobs begins the background work of this process. Each job ends with endJobs, after what it is doing.
@@ -51,6 +48,7 @@ func (sv *server) startJobs(ctx context.Context) {
 		sv.jobs.Go(func() error { sv.reloadOnHangup(ctx); return nil })
 		sv.jobs.Go(func() error { sv.reloadPolicy(ctx); return nil })
 	}
+	every(lexiconEvery, lexiconEvery, sv.followLexicon)
 	every(checkpointEvery, checkpointEvery, sv.checkpoint)
 	if sv.serves("worker") {
 		every(findingsEvery, 10*time.Second, sv.takeFindings) // after the first probes
@@ -112,48 +110,6 @@ func (sv *server) purge(ctx context.Context) {
 			sv.log.Error("content not purged", "service", s.ID, "error", err)
 		} else if n > 0 {
 			sv.log.Info("purged content", "service", s.ID, "count", n, "days", s.ContentDays)
-		}
-	}
-}
-
-// loadLexicon compiles the word lists and puts them in force; the same lists again are no news.
-func (sv *server) loadLexicon(ctx context.Context) error {
-	lexicon, err := sv.in.config.lexicon()
-	if err != nil {
-		return err
-	}
-	before, err := obligation.LexiconInForce(ctx, sv.in.journal)
-	if err != nil {
-		return err
-	}
-	if before.Hash != lexicon.Hash() || !maps.Equal(before.Counts, lexicon.Counts()) {
-		b, err := json.Marshal(map[string]any{"hash": lexicon.Hash(), "entries": lexicon.Len(), "counts": lexicon.Counts()})
-		if err != nil {
-			return fmt.Errorf("lexicon: %w", err)
-		}
-		if _, err := sv.in.journal.Commit(ctx, journal.Write{Events: []journal.Event{{Who: journal.Actor{Kind: "system", ID: "configuration"},
-			Verb: journal.LexiconInForce, Ref: journal.Ref{Kind: "lexicon", ID: lexicon.Hash()}, Body: b}}}); err != nil {
-			return fmt.Errorf("lexicon: %w", err)
-		}
-	}
-	sv.lexicon.Store(lexicon)
-	sv.log.Info("lexicon in force", "entries", lexicon.Len(), "hash", lexicon.Hash()[:12])
-	return nil
-}
-
-// reloadOnHangup reads the word lists again on SIGHUP; a list that does not load leaves the one in force where it is.
-func (sv *server) reloadOnHangup(ctx context.Context) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, hangupSignals()...)
-	defer signal.Stop(hangup)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hangup:
-			if err := sv.loadLexicon(ctx); err != nil {
-				sv.log.Error("word lists not reloaded; the earlier ones stay in force", "error", err)
-			}
 		}
 	}
 }

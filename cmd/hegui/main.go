@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/hegui/hegui/lexicon"
 	"github.com/hegui/hegui/operator"
 	"github.com/hegui/hegui/service"
 	"github.com/hegui/hegui/users"
@@ -31,6 +32,8 @@ type cli struct {
 	Init    initCmd    `cmd:"" help:"Write a documented hegui.yaml."`
 	Doctor  doctorCmd  `cmd:"" help:"Check this machine and installation, and say how to mend what is wrong."`
 	Check   checkCmd   `cmd:"" help:"Compute the obligation register now."`
+	Lexicon lexiconCmd `cmd:"" help:"The installation's word lists: import, measure, publish."`
+	Screen  screenCmd  `cmd:"" help:"Look through a file with the lexicon; JSON lines out."`
 	Journal journalCmd `cmd:"" help:"Verify, prove and export evidence."`
 	Keys    keysCmd    `cmd:"" help:"Keys of applications."`
 	Users   usersCmd   `cmd:"" help:"Users and their standing."`
@@ -48,6 +51,13 @@ func (o out) json(v any) error {
 	e := json.NewEncoder(o.stdout)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// jsonLine writes v as one line.
+func (o out) jsonLine(v any) error {
+	e := json.NewEncoder(o.stdout)
+	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }
 
@@ -113,12 +123,15 @@ func wrongUse(err error) bool {
 		invalidU *users.InvalidError
 		invalidS *service.InvalidError
 		invalidO *operator.InvalidError
+		invalidL *lexicon.InvalidError
+		unread   *lexicon.UnreadError
 		declared service.Invalid
 	)
-	for _, refused := range []error{service.ErrUnknownKey, service.ErrRevokedKey, users.ErrNotSuspended, users.ErrErased, operator.ErrLastOwner, operator.ErrLoginTaken} {
+	for _, refused := range []error{service.ErrUnknownKey, service.ErrRevokedKey, users.ErrNotSuspended, users.ErrErased, operator.ErrLastOwner, operator.ErrLoginTaken,
+		lexicon.ErrUnknown, lexicon.ErrNoVersion, lexicon.ErrEmptyDraft, lexicon.ErrNoProposal, lexicon.ErrSamePerson, lexicon.ErrNotMeasured} {
 		if errors.Is(err, refused) {
 			return true
 		}
 	}
-	return errors.As(err, &usage) || errors.As(err, &invalidU) || errors.As(err, &invalidS) || errors.As(err, &invalidO) || errors.As(err, &declared)
+	return errors.As(err, &usage) || errors.As(err, &invalidU) || errors.As(err, &invalidS) || errors.As(err, &invalidO) || errors.As(err, &invalidL) || errors.As(err, &unread) || errors.As(err, &declared)
 }

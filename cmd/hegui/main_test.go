@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 			"serving": cmdServing,
 			"http":    cmdHTTP,
 			"within":  cmdWithin,
+			"says":    cmdSays,
 			"damage":  cmdDamage,
 			"mode":    cmdMode,
 			"exits":   cmdExits,

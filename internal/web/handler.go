@@ -119,7 +119,7 @@ func JSON(w http.ResponseWriter, status int, v any) error {
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; " +
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// maxBody bounds what a form or API call may send.
+// maxBody bounds what a form or API call may send where Options.MaxBody does not allow more.
 const maxBody = 1 << 20
 
 // Handler wraps a surface's routes with what every answer needs: security headers, static files, refusal of cross-origin
@@ -136,7 +136,11 @@ func (s *Site) Handler(routes http.Handler) http.Handler {
 		if l, ok := parseLang(r.URL.Query().Get("lang")); ok {
 			http.SetCookie(w, s.cookie(r, langCookie, string(l), 365*24*time.Hour))
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		limit := int64(maxBody)
+		if s.o.MaxBody != nil {
+			limit = max(limit, s.o.MaxBody(r))
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		routes.ServeHTTP(w, r)
 	}))
 	var outer http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

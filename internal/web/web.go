@@ -31,8 +31,10 @@ type Options struct {
 	Files fs.FS            // templates/views/*.html, templates/parts/*.html, i18n/*.json, and static/* if it has any
 	Views []string         // every view by name; one not listed or not there is an error
 	Funcs template.FuncMap // further functions for templates, language-independent
-	Log   *slog.Logger
-	Now   func() time.Time // time.Now when nil
+	// MaxBody allows a request a larger body than the usual 1 MiB; nil, or a smaller number, does not.
+	MaxBody func(*http.Request) int64
+	Log     *slog.Logger
+	Now     func() time.Time // time.Now when nil
 }
 
 // Site renders the pages of one surface. Safe for concurrent use.

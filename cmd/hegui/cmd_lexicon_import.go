@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/hegui/hegui/lexicon"
+	"github.com/hegui/hegui/moderation"
+)
+
+type lexiconImportCmd struct {
+	where
+	by
+	Files     []string `arg:"" name:"file" help:"Word lists; - for standard input."`
+	Category  string   `help:"Risk of entries that name none, A1a to A5b." placeholder:"RISK"`
+	Tier      string   `help:"Tier of entries that name none: ${enum}. block only for lists read and approved entry by entry." enum:"block,signal,observe" default:"signal"`
+	Lint      bool     `help:"Hold the entries against harmless text and weaken the tier of those that hit it." default:"true" negatable:""`
+	Overwrite bool     `help:"Replace entries that the register has already; they keep their tier and note otherwise."`
+	Publish   bool     `help:"Measure and put in force when the gate passes; exit 1 and keep the draft when it does not."`
+	Note      string   `help:"With --publish: why; kept with the version."`
+	JSON      bool     `help:"Print the outcome as JSON."`
+}
+
+func (lexiconImportCmd) Help() string {
+	return `Examples:
+  hegui lexicon import fraud.txt --category A1h
+  hegui lexicon import words.csv --category A1h --tier block --publish --note 'approved 2026-03-02'`
+}
+
+// readList reads one word list without a register.
+func readList(name, category string, tier moderation.Tier) ([]moderation.Entry, error) {
+	b, err := readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := moderation.ParseEntries(filepath.Base(name), b, category, tier)
+	if err != nil {
+		return nil, usageError{err.Error()}
+	}
+	return entries, nil
+}
+
+func (c lexiconImportCmd) Run(ctx context.Context, o out) error {
+	in, err := c.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	who, err := c.actor(ctx, in)
+	if err != nil {
+		return err
+	}
+	var reports []lexicon.Imported
+	for _, file := range c.Files {
+		fmt.Fprintf(o.stderr, "reading %s ...\n", file)
+		data, err := readFile(file)
+		if err != nil {
+			return err
+		}
+		r, err := in.lexicon.Import(ctx, who, filepath.Base(file), data, lexicon.ImportOptions{Category: c.Category, Tier: moderation.Tier(c.Tier), Overwrite: c.Overwrite, Lint: c.Lint})
+		if err != nil {
+			return err
+		}
+		reports = append(reports, r)
+		if c.JSON {
+			continue
+		}
+		if r.Lint != nil {
+			printLint(o, *r.Lint)
+		}
+		o.printf("%s: %d entries: %d added, %d changed, %d as they were, %d kept as the register has them\n", file, r.Read, r.Taken.Added, r.Taken.Changed, r.Taken.Unchanged, r.Taken.Kept)
+	}
+	if c.Publish {
+		err := in.publish(ctx, o, who, c.Note, c.JSON)
+		if errors.Is(err, lexicon.ErrEmptyDraft) { // the same list as last week: it is in force
+			fmt.Fprintln(o.stderr, "nothing differs from the version in force")
+			return nil
+		}
+		return err
+	}
+	if c.JSON {
+		return o.json(reports)
+	}
+	o.printf("in the draft; put it in force with: hegui lexicon publish\n")
+	return nil
+}
+
+func printLint(o out, l lexicon.Lint) {
+	o.printf("lint: %d of %d entries hit any of %d harmless texts; weaker tiers: %d signal, %d observe, %d quarantine\n",
+		l.Hitting, l.Entries, l.Texts, l.To["signal"], l.To["observe"], l.To["quarantine"])
+	for _, p := range l.Proposals[:min(len(l.Proposals), 20)] {
+		o.printf("  %-28s %-8s -> %-10s %d texts, e.g. %s\n", p.ID, p.Tier, p.To, p.Texts, p.Example)
+	}
+}
+
+type lexiconLintCmd struct {
+	where
+	by
+	File     string `arg:"" optional:"" help:"A word list to look at instead of the draft; nothing is taken from it."`
+	Category string `help:"With FILE: risk of entries that name none." default:"A1h" placeholder:"RISK"`
+	Tier     string `help:"With FILE: tier of entries that name none: ${enum}." enum:"block,signal,observe" default:"signal"`
+	Apply    bool   `help:"Write the tiers proposed into the draft."`
+	JSON     bool   `help:"Print the report as JSON."`
+}
+
+func (lexiconLintCmd) Help() string {
+	return `Holds entries against harmless text: the shipped corpus, the questions that must be answered, and your own accepted text of
+the last days where content is kept. Exit 1 when it proposes anything.
+
+Examples:
+  hegui lexicon lint
+  hegui lexicon lint --apply
+  hegui lexicon lint public-list.txt`
+}
+
+func (c lexiconLintCmd) Run(ctx context.Context, o out) error {
+	if c.Apply && c.File != "" {
+		return usageError{"--apply is for the draft; a FILE is linted as it is imported"}
+	}
+	in, err := c.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	who, err := c.actor(ctx, in)
+	if err != nil {
+		return err
+	}
+	var entries []moderation.Entry
+	if c.File != "" {
+		entries, err = readList(c.File, c.Category, moderation.Tier(c.Tier))
+	} else {
+		var d lexicon.Draft
+		d, err = in.lexicon.Draft(ctx)
+		entries = d.Entries
+	}
+	if err != nil {
+		return err
+	}
+	l, err := in.lexicon.Lint(ctx, entries)
+	if err != nil {
+		return err
+	}
+	if c.Apply {
+		if err := in.lexicon.Set(ctx, who, l.Changed(entries)...); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		if err := o.json(l); err != nil {
+			return err
+		}
+	} else {
+		printLint(o, l)
+		if c.Apply {
+			o.printf("written into the draft; put it in force with: hegui lexicon publish\n")
+		}
+	}
+	if len(l.Proposals) > 0 && !c.Apply {
+		return errFinding
+	}
+	return nil
+}
+
+func (c lexiconStatsCmd) Run(ctx context.Context, o out) error {
+	in, err := c.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	library, v, err := in.library(ctx, c.Draft)
+	if err != nil {
+		return err
+	}
+	missing := 0
+	for _, r := range library.Risks {
+		if r.Missing {
+			missing++
+		}
+	}
+	if c.JSON {
+		if err := o.json(map[string]any{"version": v.N, "library": library}); err != nil {
+			return err
+		}
+	} else {
+		o.printf("%-4s %8s %8s %8s %8s %8s  %s\n", "RISK", "BLOCK", "SIGNAL", "OBSERVE", "ALL", "ASKED", "")
+		for _, r := range library.Risks {
+			asked, state := "-", ""
+			if r.Risk.Library {
+				asked = fmt.Sprint(r.Risk.MinKeywords)
+			}
+			switch {
+			case r.Missing:
+				state = "MISSING (shall)"
+			case r.Short > 0:
+				state = fmt.Sprintf("%d short (should)", r.Short)
+			}
+			o.printf("%-4s %8d %8d %8d %8d %8s  %-18s %s\n", r.Risk.ID, r.Tiers["block"], r.Tiers["signal"], r.Tiers["observe"], r.Entries, asked, state, r.Risk.ZH)
+		}
+		o.printf("%d entries in force, %d asked for (should); %d of %d risks covered (shall); ", library.Entries, library.Minimum, library.Covered, library.Needed)
+		if library.Changed.IsZero() {
+			o.printf("never refreshed, at least every %d days asked for (should)\n", library.MaxDays)
+		} else {
+			o.printf("refreshed %d days ago, at least every %d asked for (should)\n", library.Days, library.MaxDays)
+		}
+	}
+	if missing > 0 {
+		return errFinding
+	}
+	return nil
+}
+
+// library is the coverage of the version in force or of the draft.
+func (in *installation) library(ctx context.Context, draft bool) (lexicon.Library, lexicon.Version, error) {
+	d, err := in.lexicon.Draft(ctx)
+	if err != nil {
+		return lexicon.Library{}, lexicon.Version{}, err
+	}
+	own, changed := d.Entries, d.Changed
+	if !draft {
+		changed = d.Base.At
+		if own, err = in.lexicon.Entries(ctx, d.Base.N); err != nil {
+			return lexicon.Library{}, d.Base, err
+		}
+	}
+	rows, err := in.lexicon.Rows(own)
+	if err != nil {
+		return lexicon.Library{}, d.Base, err
+	}
+	now := time.Now()
+	return lexicon.CoverageOf(inForceRows(rows, now), changed, now), d.Base, nil
+}
+
+// inForceRows are the entries of a whole lexicon that are in force on a day.
+func inForceRows(rows []lexicon.Row, now time.Time) []moderation.Entry {
+	entries := make([]moderation.Entry, len(rows))
+	for i, r := range rows {
+		entries[i] = r.Entry
+	}
+	return moderation.InForce(entries, lexicon.Today(now))
+}
