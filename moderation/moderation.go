@@ -78,6 +78,9 @@ func Compile(entries []Entry) (*Lexicon, error) {
 			errs = append(errs, fmt.Errorf("moderation: entry %s: %w", e.ID, err))
 		}
 	}
+	if n := len(errs); n > maxParseErrors {
+		errs = append(errs[:maxParseErrors], fmt.Errorf("moderation: and %d entries more", n-maxParseErrors))
+	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
