@@ -30,7 +30,6 @@ type coldPart struct {
 	Classes   [2]int           `json:"classes"` // number, class of '0'
 	Syllables int              `json:"syllables"`
 	Beyond    map[int32]uint16 `json:"beyond,omitempty"`
-	Shift     uint8            `json:"shift"`
 	Single    bool             `json:"single"`
 	Separable bool             `json:"separable"`
 }
@@ -51,7 +50,7 @@ func formNames() [5]Form { return [5]Form{AsWritten, Separated, Homophone, Split
 // WriteTo writes the compiled lexicon so that Load can take it up without building anything, from memory or from a mapped
 // file. The same entries give the same bytes.
 func (l *Lexicon) WriteTo(w io.Writer) (int64, error) {
-	cold := coldPart{Hash: l.hash, Fold: foldVersion, Classes: [2]int{l.letters.size, int(l.letters.letter)}, Shift: l.filter.shift, Single: l.filter.single,
+	cold := coldPart{Hash: l.hash, Fold: foldVersion, Classes: [2]int{l.letters.size, int(l.letters.letter)}, Single: l.filter.single,
 		Separable: l.words.separable, Beyond: map[int32]uint16{}}
 	for r, c := range l.letters.beyond {
 		cold.Beyond[r] = c
@@ -144,13 +143,13 @@ func load(data []byte) (*Lexicon, error) {
 	for k, v := range cold.Beyond {
 		l.letters.beyond[k] = v
 	}
-	l.filter = &filter{shift: cold.Shift, single: cold.Single, pairs: sliceOf[uint64](r.next()), triples: sliceOf[uint64](r.next()), singles: sliceOf[uint64](r.next())}
+	l.filter = &filter{single: cold.Single, pairs: sliceOf[uint64](r.next()), triples: sliceOf[uint64](r.next()), singles: sliceOf[uint64](r.next())}
 	l.words = r.trie()
 	l.words.separable = cold.Separable
 	if err := l.check(l.letters, l.words); err != nil {
 		return nil, err
 	}
-	if size := 1 << (32 - int(cold.Shift)&31); cold.Shift < 2 || cold.Shift > 31 || len(l.filter.pairs) != size || len(l.filter.triples) != size || len(l.filter.singles) != l.letters.size/64+1 {
+	if n := len(l.filter.pairs); n == 0 || n&(n-1) != 0 || len(l.filter.triples) != n || len(l.filter.singles) != l.letters.size/64+1 {
 		return nil, errors.New("the filter has another size")
 	}
 	if cold.Syllables > 0 {

@@ -6,45 +6,56 @@ import (
 )
 
 // filter tells from four runes in a row whether a pattern may begin there. pairs has one word for each hash of the first
-// two: 64 buckets for the third, one of them for patterns of two as well; triples has the same for the first three and the fourth.
+// two: 64 buckets for the third, the last of them for patterns of two as well; triples has the same for the first three and the fourth.
 // What passes is looked up in the trie.
 type filter struct {
-	pairs   []uint64
+	pairs   []uint64 // a power of two of them, as triples
 	triples []uint64
-	shift   uint8
 	singles []uint64 // by class: a pattern of one rune
 	single  bool
 }
 
 const ended = 1 << 63 // a pattern of no more runes
 
-func (f *filter) pair(a, b uint16) uint32 {
-	return (uint32(a)<<16 | uint32(b)) * 0x9E3779B1 >> (f.shift & 31)
-}
+// Multipliers of the hashes, odd and without a pattern.
+const (
+	mixPair   = 0x9E3779B97F4A7C15
+	mixThird  = 0xC2B2AE3D27D4EB4F
+	mixBucket = 0xD6E8FEB86659FD93
+)
 
-func (f *filter) triple(a, b, c uint16) uint32 {
-	return ((uint32(a)<<16|uint32(b))*0x9E3779B1 + uint32(c)*0x85EBCA77) >> (f.shift & 31)
-}
+func hashPair(a, b uint16) uint64 { return (uint64(a)<<16 | uint64(b)) * mixPair }
 
-func bucket(c uint16) uint64 { return 1 << (uint32(c) * 0x9E3779B1 >> 26) }
+func hashTriple(a, b, c uint16) uint64 { return hashPair(a, b) + uint64(c)*mixThird }
+
+// at is the word for a hash.
+func at(words []uint64, hash uint64) uint64 { return words[hash>>36&uint64(len(words)-1)] }
+
+// place is where it lies.
+func (f *filter) place(hash uint64) uint64 { return hash >> 36 & uint64(len(f.pairs)-1) }
+
+func bucket(c uint16) uint64 { return uint64(c) * mixBucket >> 58 & 63 }
+
+// says tells whether a word has the bucket, or that a pattern has ended: 1 or 0.
+func says(w uint64, c uint16) uint64 { return (w>>bucket(c) | w>>63) & 1 }
 
 // newFilter takes the patterns of order.
 func newFilter(order []uint32, seqs [][]uint16, classes int) *filter {
 	size := max(10, bits.Len(uint(len(order)))+1)
-	f := &filter{pairs: make([]uint64, 1<<size), triples: make([]uint64, 1<<size), shift: uint8(32 - size), singles: make([]uint64, classes/64+1)}
+	f := &filter{pairs: make([]uint64, 1<<size), triples: make([]uint64, 1<<size), singles: make([]uint64, classes/64+1)}
 	for _, p := range order {
 		switch s := seqs[p]; len(s) {
 		case 1:
 			f.single = true
 			f.singles[s[0]/64] |= 1 << (s[0] % 64)
 		case 2:
-			f.pairs[f.pair(s[0], s[1])] |= ended
+			f.pairs[f.place(hashPair(s[0], s[1]))] |= ended
 		case 3:
-			f.pairs[f.pair(s[0], s[1])] |= bucket(s[2])
-			f.triples[f.triple(s[0], s[1], s[2])] |= ended
+			f.pairs[f.place(hashPair(s[0], s[1]))] |= 1 << bucket(s[2])
+			f.triples[f.place(hashTriple(s[0], s[1], s[2]))] |= ended
 		default:
-			f.pairs[f.pair(s[0], s[1])] |= bucket(s[2])
-			f.triples[f.triple(s[0], s[1], s[2])] |= bucket(s[3])
+			f.pairs[f.place(hashPair(s[0], s[1]))] |= 1 << bucket(s[2])
+			f.triples[f.place(hashTriple(s[0], s[1], s[2]))] |= 1 << bucket(s[3])
 		}
 	}
 	return f
@@ -108,11 +119,10 @@ func (s *sweep) whole() {
 // fill reads classes from offset read on and returns where it stopped.
 func (s *sweep) fill(read int) int {
 	text, a := s.text, s.l.letters
-	class := a.class
-	_ = class[foldLimit-1]
+	class := (*[foldLimit]uint16)(a.class)
 	n := s.n
 	i := read
-	for i < len(text) && n < sweepRunes+sweepMargin {
+	for i < len(text) && uint(n) < sweepRunes+sweepMargin {
 		var k uint16
 		size := 1
 		if b := text[i]; b < utf8.RuneSelf {
@@ -142,21 +152,20 @@ func (s *sweep) look(limit int) {
 	f := s.l.filter
 	pairs, triples := f.pairs, f.triples
 	class := s.class[:limit+3]
+	maybe := s.maybe[:limit]
 	n := 0
-	for j := 0; j+3 < len(class); j++ {
-		c0 := class[j]
-		w := pairs[f.pair(c0, class[j+1])] & (bucket(class[j+2]) | ended)
-		own := uint64(int64(classFirst-1)-int64(c0)) >> 63 // 1: a class of the alphabet
-		s.maybe[n] = uint16(j)
-		n += int((w | -w) >> 63 & own)
+	c0, c1 := class[0], class[1]
+	for j, c2 := range class[2 : limit+2] {
+		maybe[n] = uint16(j)
+		n += int(says(at(pairs, hashPair(c0, c1)), c2))
+		c0, c1 = c1, c2
 	}
-	maybe := s.maybe[:n]
+	all := maybe[:n]
 	n = 0
-	for _, j := range maybe {
+	for _, j := range all {
 		c0, c1, c2 := class[j], class[j+1], class[j+2]
-		w := pairs[f.pair(c0, c1)]&ended | triples[f.triple(c0, c1, c2)]&(bucket(class[j+3])|ended)
-		s.maybe[n] = j
-		n += int((w | -w) >> 63)
+		maybe[n] = j
+		n += int(at(pairs, hashPair(c0, c1))>>63 | says(at(triples, hashTriple(c0, c1, c2)), class[j+3]))
 	}
 	clear(s.walked[:])
 	for _, j := range s.maybe[:n] {
@@ -199,8 +208,8 @@ func (s *sweep) over(j int) {
 		}
 	}
 	f := s.l.filter
-	if w := f.pairs[f.pair(next[0], next[1])]; w&(bucket(next[2])|ended) != 0 &&
-		(w&ended != 0 || f.triples[f.triple(next[0], next[1], next[2])]&(bucket(next[3])|ended) != 0) {
+	w := at(f.pairs, hashPair(next[0], next[1]))
+	if says(w, next[2]) != 0 && w>>63|says(at(f.triples, hashTriple(next[0], next[1], next[2])), next[3]) != 0 {
 		s.walk(j)
 	}
 }

@@ -43,7 +43,15 @@ type Lexicon struct {
 	filter    *filter
 
 	scoped bool
+	heads  []head     // by entry: what findings tell
 	room   *sync.Pool // of *sweep
+}
+
+// head is what findings tell of an entry; apart from it, so that hits touch little memory.
+type head struct {
+	id, category string
+	tier         Tier
+	severity     int
 }
 
 // kind is a category and tier that occur.
@@ -95,11 +103,12 @@ func Compile(entries []Entry) (*Lexicon, error) {
 
 // newLexicon works out what follows from the entries alone, which are checked and in order.
 func newLexicon(entries []Entry) *Lexicon {
-	l := &Lexicon{entries: entries, table: folds(), parts: map[int32]uint32{}, reach: make([]int, len(entries)),
+	l := &Lexicon{entries: entries, table: folds(), parts: map[int32]uint32{}, reach: make([]int, len(entries)), heads: make([]head, len(entries)),
 		room: &sync.Pool{New: func() any { return new(sweep) }}}
 	seen := map[kind]bool{}
 	for i := range entries {
 		e := &entries[i]
+		l.heads[i] = head{e.ID, e.Category, e.Tier, e.Severity}
 		if e.Tier == Quarantine {
 			continue
 		}
@@ -292,7 +301,7 @@ func (l *Lexicon) end(s *sweep) []Finding {
 			}
 			hits[k] = h
 		}
-		hits = l.capped(hits, MaxFindings)
+		hits = l.capped(hits, 1)
 		out = make([]Finding, len(hits))
 		for i, h := range hits {
 			out[i] = l.finding(h)
@@ -306,32 +315,36 @@ func (l *Lexicon) end(s *sweep) []Finding {
 	return out
 }
 
-// MaxFindings is how many findings of one entry are told of one text, the first ones. It bounds what a hostile text costs.
+// MaxFindings is how many findings of one entry are told of one text at least, the first ones; in texts longer than 16 KB,
+// one more for every 16 bytes. It bounds what a hostile text costs.
 const MaxFindings = 1000
 
-// capped leaves out what is beyond so many hits of each entry.
-func (l *Lexicon) capped(hits []raw, most int) []raw {
-	if len(hits) <= most {
+// mostFindings is how many findings of one entry may be told that end up to here.
+func mostFindings(end int) int { return max(MaxFindings, end/16) }
+
+// capped leaves out what is beyond that many hits of each entry, or a multiple of it.
+func (l *Lexicon) capped(hits []raw, times int) []raw {
+	if len(hits) <= MaxFindings {
 		return hits
 	}
-	told := map[int32]int{}
+	told := make([]int32, len(l.entries))
 	return slices.DeleteFunc(hits, func(h raw) bool {
 		e := l.patterns[h.pattern].entry
 		told[e]++
-		return told[e] > most
+		return int(told[e]) > times*mostFindings(h.end)
 	})
 }
 
-// thin keeps a hostile text's hits from filling memory; twice MaxFindings, since they are not in order yet.
+// thin keeps a hostile text's hits from filling memory; twice as many, since they are not in order yet.
 func (c *cursor) thin() {
 	if len(c.hits) > c.thick {
-		c.hits = c.l.capped(c.hits, 2*MaxFindings)
+		c.hits = c.l.capped(c.hits, 2)
 		c.thick = max(1<<16, 2*len(c.hits))
 	}
 }
 
 // keptHits is up to how many hits the room of a scan is kept for.
-const keptHits = 4096
+const keptHits = 1 << 16
 
 // inScope tells whether a pattern applies in a scene.
 func (l *Lexicon) inScope(p int32, scene Scene) bool {

@@ -91,12 +91,12 @@ func (c *cursor) advance(end int) {
 // follow is the stateful loop: one automaton over T from at to end. It returns how many runes have been seen then.
 func (c *cursor) follow(st *state, t *trie, a *alphabet, end int) int {
 	text := c.text[:end-c.base]
-	class, nodes := a.class, t.nodes
-	_ = class[foldLimit-1]
+	class, nodes := (*[foldLimit]uint16)(a.class), t.nodes
 	n := st.node
 	v := nodes[n]
 	seen := c.seen
 	low := a.letter
+	loose := st.loose != 0
 	for i := c.at - c.base; i < len(text); {
 		var k uint16
 		size := 1
@@ -124,14 +124,16 @@ func (c *cursor) follow(st *state, t *trie, a *alphabet, end int) int {
 				}
 				st.sepAt = seen
 			}
+			loose = st.loose != 0
 			if k < classFirst {
 				n, v = 0, nodes[0]
 				continue
 			}
 		} else {
 			seen++
-			if st.loose != 0 {
+			if loose {
 				c.loosen(st, t, a, k, c.base+i, seen)
+				loose = st.loose != 0
 			}
 		}
 		for {

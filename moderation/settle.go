@@ -72,7 +72,7 @@ func (c *cursor) find(h raw) {
 	if c.told == nil {
 		c.told = map[int32]int{}
 	}
-	if c.told[p.entry]++; c.told[p.entry] <= MaxFindings {
+	if c.told[p.entry]++; c.told[p.entry] <= mostFindings(h.end) {
 		c.found = append(c.found, f)
 	}
 	if c.first == nil && c.act(&c.l.entries[p.entry]) && (c.spare == nil || !c.spare(f)) {
@@ -83,12 +83,12 @@ func (c *cursor) find(h raw) {
 // finding is what is told of a hit.
 func (l *Lexicon) finding(h raw) Finding {
 	p := &l.patterns[h.pattern]
-	e := &l.entries[p.entry]
+	e := &l.heads[p.entry]
 	form := p.form
 	if h.sep && form == AsWritten {
 		form = Separated
 	}
-	return Finding{Entry: e.ID, Category: e.Category, Tier: e.Tier, Form: form, Severity: e.Severity, Start: h.start, End: h.end}
+	return Finding{Entry: e.id, Category: e.category, Tier: e.tier, Form: form, Severity: e.severity, Start: h.start, End: h.end}
 }
 
 // violation is the finding that ends T.
