@@ -38,8 +38,8 @@ type Weaker struct {
 	Example string          `json:"example"` // id of one
 }
 
-// Lint holds entries against harmless text: the shipped corpus, the questions that must be answered, and the operator's own
-// accepted text.
+// Lint holds entries against harmless text: the shipped corpus and the operator's own accepted text. The questions that must
+// be answered are left to the gate, so that its figure is of text which the tiers were not fitted to.
 func (w *Workbench) Lint(ctx context.Context, entries []moderation.Entry) (Lint, error) {
 	l := Lint{To: map[string]int{}}
 	var active []moderation.Entry
@@ -71,11 +71,8 @@ func (w *Workbench) Lint(ctx context.Context, entries []moderation.Entry) (Lint,
 		}
 		return ctx.Err()
 	}
-	for _, set := range []func() []Text{w.Evidence.Benign, w.Evidence.Bank} {
-		if set == nil {
-			continue
-		}
-		for _, t := range set() {
+	if w.Evidence.Benign != nil {
+		for _, t := range w.Evidence.Benign() {
 			if err := look(t); err != nil {
 				return l, fmt.Errorf("lexicon: lint: %w", err)
 			}

@@ -23,7 +23,7 @@ func TestLintWeakensWhatHitsHarmlessText(t *testing.T) {
 		}
 		harmless = append(harmless, Text{ID: fmt.Sprint("h", i), Text: text})
 	}
-	w := &Workbench{Evidence: Evidence{Benign: texts(harmless...), Bank: texts(Text{ID: "q", Text: "观察"}),
+	w := &Workbench{Evidence: Evidence{Benign: texts(harmless...), Bank: texts(Text{ID: "q", Text: "从不出现"}), // the gate's, not lint's
 		Traffic: func(_ context.Context, each func(Text) error) (Window, error) {
 			return Window{}, each(Text{ID: "x", Text: "茶馆没有被放行"}) // refused: says nothing of harmless text
 		}}}
@@ -33,7 +33,7 @@ func TestLintWeakensWhatHitsHarmlessText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l.Entries != 5 || l.Texts != 101 || l.Hitting != 4 || fmt.Sprint(l.To) != "map[observe:1 quarantine:1 signal:1]" {
+	if l.Entries != 5 || l.Texts != 100 || l.Hitting != 3 || fmt.Sprint(l.To) != "map[observe:1 quarantine:1 signal:1]" {
 		t.Errorf("%+v", l)
 	}
 	if got := fmt.Sprint(l.Proposals); got != "[{a signal quarantine 8 h0} {b block observe 2 h8} {c block signal 1 h10}]" {
@@ -46,7 +46,7 @@ func TestLintWeakensWhatHitsHarmlessText(t *testing.T) {
 	if got := strings.Join(tiers, " "); got != "quarantine observe signal block observe quarantine " {
 		t.Errorf("applied %q", got)
 	}
-	if changed := l.Changed(entries); len(changed) != 3 || !strings.Contains(changed[0].Note, "hits 8 of 101") || entries[0].Tier != "signal" {
+	if changed := l.Changed(entries); len(changed) != 3 || !strings.Contains(changed[0].Note, "hits 8 of 100") || entries[0].Tier != "signal" {
 		t.Errorf("changed %+v", changed)
 	}
 }

@@ -18,6 +18,7 @@ type lexiconImportCmd struct {
 	Category  string   `help:"Risk of entries that name none, A1a to A5b." placeholder:"RISK"`
 	Tier      string   `help:"Tier of entries that name none: ${enum}. block only for lists read and approved entry by entry." enum:"block,signal,observe" default:"signal"`
 	Lint      bool     `help:"Hold the entries against harmless text and weaken the tier of those that hit it." default:"true" negatable:""`
+	Strict    bool     `help:"Take nothing of a list with a bad line, instead of setting the line aside."`
 	Overwrite bool     `help:"Replace entries that the register has already; they keep their tier and note otherwise."`
 	Publish   bool     `help:"Measure and put in force when the gate passes; exit 1 and keep the draft when it does not."`
 	Note      string   `help:"With --publish: why; kept with the version."`
@@ -60,7 +61,7 @@ func (c lexiconImportCmd) Run(ctx context.Context, o out) error {
 		if err != nil {
 			return err
 		}
-		r, err := in.lexicon.Import(ctx, who, filepath.Base(file), data, lexicon.ImportOptions{Category: c.Category, Tier: moderation.Tier(c.Tier), Overwrite: c.Overwrite, Lint: c.Lint})
+		r, err := in.lexicon.Import(ctx, who, filepath.Base(file), data, lexicon.ImportOptions{Category: c.Category, Tier: moderation.Tier(c.Tier), Overwrite: c.Overwrite, Lint: c.Lint, Strict: c.Strict})
 		if err != nil {
 			return err
 		}
@@ -70,6 +71,12 @@ func (c lexiconImportCmd) Run(ctx context.Context, o out) error {
 		}
 		if r.Lint != nil {
 			printLint(o, *r.Lint)
+		}
+		for _, l := range r.Lines[:min(len(r.Lines), 20)] {
+			o.printf("  set aside: line %d %q %s\n", l.N, l.Text, l.Why)
+		}
+		if r.Aside > 20 {
+			o.printf("  … %d lines set aside in all; --json names the first 1,000\n", r.Aside)
 		}
 		o.printf("%s: %d entries: %d added, %d changed, %d as they were, %d kept as the register has them\n", file, r.Read, r.Taken.Added, r.Taken.Changed, r.Taken.Unchanged, r.Taken.Kept)
 	}
@@ -107,8 +114,8 @@ type lexiconLintCmd struct {
 }
 
 func (lexiconLintCmd) Help() string {
-	return `Holds entries against harmless text: the shipped corpus, the questions that must be answered, and your own accepted text of
-the last days where content is kept. Exit 1 when it proposes anything.
+	return `Holds entries against harmless text: the shipped corpus, and your own accepted text of the last days where content is
+kept. Exit 1 when it proposes anything.
 
 Examples:
   hegui lexicon lint
