@@ -24,6 +24,13 @@ func (c *call) place(direction string) moderation.Place {
 		OnViolation: moderation.Action(c.service.OnViolation)}
 }
 
+// inputScene is where a text of the request stands.
+func (c *call) inputScene(channel string) moderation.Scene {
+	scene := c.place("in").Scene
+	scene.Channel = sceneChannel(channel)
+	return scene
+}
+
 // sceneChannel sorts the channels of requests and answers into the four that scopes and policies know.
 func sceneChannel(name string) string {
 	switch {
@@ -67,7 +74,7 @@ func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
 			in.text = c.request.doc.text(t.node)
 		}
 		looked += len(in.text)
-		for _, f := range c.lexicon.Scan(in.text) {
+		for _, f := range c.lexicon.ScanIn(c.inputScene(t.channel), in.text) {
 			c.found(c.lexical("in", t.channel, 0, f))
 			s.weigh(&in, f, s.table.Decide(moderation.CaseOf(f)))
 		}
@@ -121,7 +128,7 @@ func (s *inputScreen) joined() {
 	told := s.worst.Action.Stricter(moderation.Mask)
 	across := map[string]int{}
 	for _, t := range s.c.request.joined {
-		for _, f := range s.c.lexicon.Scan(t.text) {
+		for _, f := range s.c.lexicon.ScanIn(s.c.inputScene(t.channel), t.text) {
 			d := s.table.Decide(moderation.CaseOf(f))
 			if d.Action == moderation.Mask {
 				if across[f.Entry]++; across[f.Entry] <= s.inParts[f.Entry] {

@@ -22,6 +22,7 @@ type output struct {
 	c       *call
 	ctx     context.Context
 	table   *moderation.Table
+	wake    func() // called when a detector has answered; nil: nobody waits
 	enforce bool
 	mask    string // off, observe, mask
 	choices []*choice
@@ -82,7 +83,7 @@ func (o *output) newChannel(name, prefix, suffix string) *channel {
 	scene := o.c.place("out").Scene
 	scene.Channel = sceneChannel(name)
 	x := &channel{name: name, prefix: prefix, suffix: suffix, watch: moderation.NewWatch(o.ctx, moderation.WatchOptions{
-		Lexicon: o.c.lexicon, Scene: scene, Table: o.table, Detectors: o.g.o.Detectors, Observe: !o.enforce, Now: o.g.o.Now})}
+		Lexicon: o.c.lexicon, Scene: scene, Table: o.table, Detectors: o.g.o.Detectors, Observe: !o.enforce, Wake: o.wake, Now: o.g.o.Now})}
 	if o.mask != "off" {
 		x.mask = privacy.NewStream()
 		if strings.HasSuffix(name, "arguments") || name == contentChannel && o.c.request.json {
@@ -140,7 +141,12 @@ func (o *output) step(ch *choice, x *channel, text []byte, last bool) (visible [
 }
 
 func (o *output) screen(ch *choice, x *channel, text []byte, last bool) ([]byte, *cut) {
-	step := x.watch.Write(text)
+	var step moderation.WatchStep
+	if len(text) == 0 && !last {
+		step = x.watch.Poll()
+	} else {
+		step = x.watch.Write(text)
+	}
 	released := step.Release
 	stop := o.saw(ch, x, step)
 	if last && stop == nil {

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"pgregory.net/rapid"
+
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/service"
@@ -289,4 +291,88 @@ func TestSignalsNeverActByDefault(t *testing.T) {
 			t.Errorf("%s %+v", r.body, rec)
 		}
 	}
+}
+
+// TestADetectorCutsWhileTheModelThinks: a finding ends the answer when it is made, not with the model's next word, and text
+// that waits for a detector leaves when it is free.
+func TestADetectorCutsWhileTheModelThinks(t *testing.T) {
+	free := make(chan struct{})
+	t.Cleanup(func() { close(free) })
+	first := strings.Repeat("好", 40)
+	for _, e := range []int{-1, 120} {
+		for _, poison := range []bool{false, true} {
+			text := first
+			if poison {
+				text = "毒药" + first[:38*len("好")]
+			}
+			h := ruled(t, noRow, func(w http.ResponseWriter, r *http.Request) {
+				_, _ = fmt.Fprintf(w, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":%q}}]}\n\n", text)
+				w.(http.Flusher).Flush()
+				select {
+				case <-free:
+				case <-r.Context().Done():
+				}
+			}, func(s *service.Service) { s.Label = "ui" }, newGuard(moderation.Hold, e))
+			r, err := http.NewRequest(http.MethodPost, h.url+"/v1/chat/completions", strings.NewReader(`{"model":"m","stream":true,"messages":[{"role":"user","content":"你好"}]}`))
+			must(t, err)
+			r.Header.Set("Authorization", "Bearer "+h.key)
+			r.Header.Set("X-Hegui-User", "alice")
+			began := time.Now()
+			resp, err := http.DefaultClient.Do(r)
+			must(t, err)
+			want := first
+			if poison {
+				want = "content_filter"
+			}
+			var got strings.Builder
+			buffer := make([]byte, 4096)
+			for !strings.Contains(got.String(), want) {
+				n, err := resp.Body.Read(buffer)
+				got.Write(buffer[:n])
+				if err != nil {
+					break
+				}
+			}
+			_ = resp.Body.Close()
+			if !strings.Contains(got.String(), want) || time.Since(began) > time.Second { // the model's silence would be cut at 2 s
+				t.Errorf("E %d, poison %t: after %s %s", e, poison, time.Since(began), got.String())
+			}
+		}
+	}
+}
+
+// TestPolicyAndDetectorsDoNotDependOnCuts is P1 through the whole gateway with masks, guidance and a detector: however
+// upstream cuts the answer, findings, verdict and the text that stands in the end are the same.
+func TestPolicyAndDetectorsDoNotDependOnCuts(t *testing.T) {
+	var pieces atomic.Pointer[[]string]
+	d := newGuard(moderation.Hold, -1)
+	h := ruled(t, "{name: r, category: [A4a], action: mask}\n  - {name: g, category: [A1f], tier: [signal], action: guide, text_zh: 请先休息, text_en: rest}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, eventStream(*pieces.Load()))
+	}, func(s *service.Service) { s.Label = "ui" }, d)
+	parts := []string{"密语", "密", "语", "禁果", "禁", "毒药", "毒", "forbidden fruit", "平常的话没有问题。", "plain words! ", "13812345678", "\n", "😀", strings.Repeat("长", 45)}
+	rapid.Check(t, func(t *rapid.T) {
+		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom(parts), 1, 25).Draw(t, "text"), "")
+		run := func(e int, p []string) (content string, clean string, record string) {
+			d.about.Exposed.Otherwise = e
+			pieces.Store(&p)
+			r := h.chat("hi", true, "X-Hegui-Events", "moderation")
+			rec := h.record(r)
+			content, clean = r.stream(h.t).content, "whole"
+			if _, after, ok := strings.Cut(r.body, `"from":`); ok {
+				clean, _, _ = strings.Cut(after, ",")
+			}
+			return content, clean, fmt.Sprint(rec.Findings, rec.Verdict, rec.Reason)
+		}
+		cut := cutRunes(text, rapid.SliceOfN(rapid.IntRange(1, 5), 0, 60).Draw(t, "runes"))
+		a, fromA, recordA := run(-1, []string{text})
+		b, fromB, recordB := run(-1, cut)
+		if a != b || fromA != fromB || recordA != recordB {
+			t.Fatalf("%q\nwhole %q %s %s\ncut   %q %s %s", text, a, fromA, recordA, b, fromB, recordB)
+		}
+		c, fromC, recordC := run(20, cut) // up to 20 characters more may have been shown
+		if fromA != fromC || recordA != recordC {
+			t.Fatalf("%q\nE 0   %q %s %s\nE 20  %q %s %s", text, a, fromA, recordA, c, fromC, recordC)
+		}
+	})
 }

@@ -39,19 +39,27 @@ func (g *Gateway) deliverStream(ctx context.Context, cancel context.CancelCauseF
 	s.flusher, _ = c.w.(http.Flusher)
 	g.metrics.streams.Inc()
 	defer g.metrics.streams.Dec()
+	if len(g.o.Detectors) > 0 {
+		s.end(ctx, s.readAndWatch(response.Body))
+		return
+	}
 	buffer := make([]byte, 16<<10)
 	var readErr error
 	for !s.over() {
 		n, err := response.Body.Read(buffer)
-		s.parser.write(buffer[:n])
-		s.take(err != nil)
-		s.send()
-		if err != nil {
+		if s.read(buffer[:n], err); err != nil {
 			readErr = err
 			break
 		}
 	}
 	s.end(ctx, readErr)
+}
+
+// read works off what has arrived.
+func (s *streamer) read(b []byte, err error) {
+	s.parser.write(b)
+	s.take(err != nil)
+	s.send()
 }
 
 // over tells whether the rest of upstream's answer does not matter any more.

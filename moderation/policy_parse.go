@@ -364,7 +364,7 @@ func (p *Policy) try(t *policyTest, l *Lexicon) Decision {
 		return table.Decide(Case{f.Category, f.Tier, f.Severity, f.Detector, f.Entry, f.Form, f.Score})
 	}
 	worst := Decision{Action: Allow, Row: "default"}
-	for _, f := range l.Scan([]byte(t.Text)) {
+	for _, f := range l.ScanIn(scene, []byte(t.Text)) {
 		if d := table.Decide(CaseOf(f)); d.Action.Stricter(worst.Action) {
 			worst = d
 		}

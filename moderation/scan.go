@@ -43,11 +43,12 @@ type cursor struct {
 	hits         []raw     // that count, of a whole text
 	found        []Finding // of a window
 	first        *violation
-	blank        bool  // T before base is nothing but space
-	tight, loose uint8 // what the trie says lies below a node that must be held back
-	until        bool  // stop at the first violation
-	plain        bool  // a whole text, and no entry cancels hits: what nothing around matters for counts at once
-	limit        int   // rune index behind the violation
+	blank        bool               // T before base is nothing but space
+	tight, loose uint8              // what the trie says lies below a node that must be held back
+	until        bool               // stop at the first violation
+	spare        func(Finding) bool // hits that are no violations though acts says so of their kind; nil: none
+	plain        bool               // a whole text, and no entry cancels hits: what nothing around matters for counts at once
+	limit        int                // rune index behind the violation
 }
 
 // segment is how much text is read between two judgements; it bounds the queue.

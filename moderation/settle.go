@@ -70,7 +70,7 @@ func (c *cursor) find(h raw) {
 	}
 	f := c.l.finding(h)
 	c.found = append(c.found, f)
-	if c.first == nil && c.act(&c.l.entries[p.entry]) {
+	if c.first == nil && c.act(&c.l.entries[p.entry]) && (c.spare == nil || !c.spare(f)) {
 		c.first = &violation{f, int(h.to)}
 	}
 }

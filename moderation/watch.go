@@ -31,6 +31,7 @@ type Watch struct {
 	detectors []Detector
 	enforce   bool
 	now       func() time.Time
+	wake      func()
 	stream    StreamPolicy
 
 	text     []byte // T from base on
@@ -77,6 +78,7 @@ type WatchOptions struct {
 	Table     *Table // the policy at the scene
 	Detectors []Detector
 	Observe   bool             // record what would have been done, and show everything
+	Wake      func()           // called, from anywhere, when Poll has news; nil: nobody waits for it
 	Now       func() time.Time // to tell how long detectors were out; nil: that is not told
 }
 
@@ -117,7 +119,7 @@ type WatchStep struct {
 
 // NewWatch starts at offset 0 of an empty text. ctx ends with the exchange; a detector's check ends with it.
 func NewWatch(ctx context.Context, o WatchOptions) *Watch {
-	w := &Watch{ctx: ctx, lexicon: o.Lexicon, hash: o.Lexicon.Hash(), scene: o.Scene, table: o.Table, detectors: o.Detectors, enforce: !o.Observe, now: o.Now,
+	w := &Watch{ctx: ctx, lexicon: o.Lexicon, hash: o.Lexicon.Hash(), scene: o.Scene, table: o.Table, detectors: o.Detectors, enforce: !o.Observe, now: o.Now, wake: o.Wake,
 		stream: Fold(o.Detectors, o.Scene.User)}
 	acts := o.Table.Acts
 	if o.Observe {
@@ -127,6 +129,7 @@ func NewWatch(ctx context.Context, o WatchOptions) *Watch {
 		w.stream.Exposed = 0
 	}
 	w.window = o.Lexicon.NewWindow(o.Scene, acts)
+	w.window.Spare(func(f Finding) bool { return w.table.Decide(CaseOf(f)).Action == Allow })
 	w.spare = w.stream.Exposed
 	return w
 }
@@ -144,6 +147,17 @@ func (w *Watch) Write(chunk []byte) WatchStep {
 		w.lex(w.window.Write(chunk))
 		w.check(false, w.cut != nil)
 	}
+	return w.report(from, w.cut != nil)
+}
+
+// Poll takes in what detectors have answered since, without waiting, and releases what that allows.
+func (w *Watch) Poll() WatchStep {
+	if w.over {
+		return WatchStep{}
+	}
+	w.forget()
+	from := w.released
+	w.check(false, false)
 	return w.report(from, w.cut != nil)
 }
 
@@ -176,7 +190,7 @@ func (w *Watch) Released() int { return w.released }
 // Held returns the bytes of T that have not been shown, also those that came with a cut.
 func (w *Watch) Held() []byte { return w.text[w.released-w.base:] }
 
-// lex works off a step of the lexicon's window, and goes on after hits that do not end T.
+// lex works off a step of the lexicon's window, and goes on after hits that are masked.
 func (w *Watch) lex(s Step) {
 	for {
 		w.clean += len(s.Release)
@@ -188,14 +202,11 @@ func (w *Watch) lex(s Step) {
 		}
 		hit := w.lexical(*s.Violation)
 		w.clean = hit.Start
-		switch {
-		case !w.enforce || hit.Decision.Action == Allow:
-		case hit.Decision.Action == Mask:
-			w.masks = append(w.masks, span{hit.Start, hit.End})
-		default:
+		if hit.Decision.Action != Mask {
 			w.cut = &Cut{At: hit.Start, Finding: hit}
 			return
 		}
+		w.masks = append(w.masks, span{hit.Start, hit.End})
 		w.clean = hit.End
 		s = w.window.Resume()
 	}
@@ -292,8 +303,13 @@ func (w *Watch) launch() {
 	q := Query{Scene: w.scene, Text: slices.Clone(w.text[p.start-w.base : p.end-w.base]), Context: slices.Clone(w.text[before : p.start-w.base])}
 	answers := make(chan []Answer, 1)
 	w.answers = answers
-	ctx, detectors, now := w.ctx, w.detectors, w.now
-	go func() { answers <- ConsultAll(ctx, detectors, q, now) }()
+	ctx, detectors, now, wake := w.ctx, w.detectors, w.now, w.wake
+	go func() {
+		answers <- ConsultAll(ctx, detectors, q, now)
+		if wake != nil {
+			wake()
+		}
+	}()
 }
 
 // judge takes in the answers about a piece.
@@ -341,7 +357,7 @@ func (w *Watch) judge(replies []Answer) {
 	w.cut, w.over, w.verified = first, true, first.At
 	// What of the lexicon's findings counts must not depend on how far it has read.
 	w.found = w.found[:0]
-	for _, f := range w.lexicon.Scan(w.text[:first.At-w.base]) {
+	for _, f := range w.lexicon.ScanIn(w.scene, w.text[:first.At-w.base]) {
 		f.Start, f.End = f.Start+w.base, f.End+w.base
 		w.found = append(w.found, w.lexical(f))
 	}

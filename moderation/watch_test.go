@@ -319,3 +319,25 @@ func TestObservingShowsEverything(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestAnExceptionHidesNothingElse: a hit that a row lets pass does not swallow another that begins in it or goes on after it,
+// and a row on signals holds streams back like one on the block tier.
+func TestAnExceptionHidesNothingElse(t *testing.T) {
+	l := lexicon(t, Entry{ID: "short", Text: "禁果", Category: "A1f", Tier: Block}, Entry{ID: "long", Text: "禁果出售", Category: "A1f", Tier: Block},
+		Entry{ID: "next", Text: "果汁店", Category: "A1f", Tier: Block}, Entry{ID: "signal", Text: "悲伤", Category: "A2i", Tier: Signal})
+	table := policy(t, `name: x
+rows:
+  - {name: fine, when: 'entry == "short"', action: allow}
+  - {name: signals, category: [A2i], tier: [signal], action: guide}
+  - {name: block-tier, tier: [block], action: block}
+default: {action: allow}
+`).At(Place{Scene: Scene{Direction: "out"}})
+	for text, want := range map[string]string{"一个禁果好": "一个禁果好", "一个禁果出售": "一个", "一个禁果出": "一个禁果出", "一个禁果汁店": "一个禁", "我很悲伤了": "我很"} {
+		for _, sizes := range [][]int{nil, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}} {
+			got := runWatch(WatchOptions{Lexicon: l, Scene: Scene{Direction: "out"}, Table: table}, text, sizes, nil)
+			if got.visible != want || (got.at >= 0) != (want != text) {
+				t.Errorf("%s: %+v", text, got)
+			}
+		}
+	}
+}

@@ -40,6 +40,10 @@ func (l *Lexicon) NewWindow(scene Scene, acts func(category string, tier Tier) b
 	return w
 }
 
+// Spare excepts single hits from being violations, though acts says so of their kind: text is held back for them, they are
+// reported, and the text goes on, with every other hit in it. To be called before the first Write.
+func (w *Window) Spare(hit func(Finding) bool) { w.c.spare = hit }
+
 // Step is what one Write, Close or Resume allows.
 type Step struct {
 	Release   []byte    // text that may now be shown, in order; valid until the next call. Never cuts a rune

@@ -117,7 +117,11 @@ func (j *judgement) checked(ctx context.Context, ev Evidence, direction string) 
 	if direction == "out" {
 		looked, missed = stats.Generated, stats.Generated-stats.OutChecked
 	}
+	var waited int64
 	for _, r := range sample {
+		for _, o := range r.Guards {
+			waited += o.MS
+		}
 		if asked(r) && (direction == "in" && r.Checked.In < 0 || direction == "out" && r.Checked.Out < 0 && shown(r)) {
 			j.ref("exchange:" + r.ID)
 		}
@@ -126,6 +130,7 @@ func (j *judgement) checked(ctx context.Context, ev Evidence, direction string) 
 	j.fact("refused_24h", stats.Refused)
 	j.fact("stopped_24h", stats.Stopped)
 	j.fact("degraded_24h", stats.Degraded)
+	j.fact("degraded_ms_in_sample", waited)
 	j.fact("looked_at", looked)
 	j.fact("unchecked", missed)
 	if missed > 0 {

@@ -85,8 +85,11 @@ func everyForm(entries []moderation.Entry) []moderation.Entry {
 		if e.Kind != moderation.Contain || e.Allow {
 			continue
 		}
-		n, han, known := utf8.RuneCountInString(e.Text), 0, 0
+		n, han, known := 0, 0, 0
 		for _, r := range e.Text {
+			if unicode.IsLetter(r) || unicode.IsDigit(r) {
+				n++
+			}
 			if unicode.Is(unicode.Han, r) {
 				han++
 				if read(r) {
@@ -94,7 +97,7 @@ func everyForm(entries []moderation.Entry) []moderation.Entry {
 				}
 			}
 		}
-		out[i].Forms = moderation.Forms{Separated: n >= 3, Pinyin: n >= 4 && known == n, Split: n >= 2 && han > 0, Reversed: n >= 3}
+		out[i].Forms = moderation.Forms{Separated: n >= 3, Pinyin: n >= 4 && known == utf8.RuneCountInString(e.Text), Split: n >= 2 && han > 0, Reversed: n >= 3}
 	}
 	return out
 }

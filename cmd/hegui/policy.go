@@ -12,7 +12,7 @@ import (
 	"github.com/hegui/hegui/moderation"
 )
 
-// policyEvery is how often the policy's file is looked at for a change.
+// policyEvery is how often is looked whether what the policy rests on has changed.
 const policyEvery = 2 * time.Second
 
 // policy compiles the configured policy, or the one that ships. Its tests on texts are run by loadPolicy.
@@ -60,40 +60,42 @@ func (sv *server) loadPolicy(ctx context.Context) error {
 	return nil
 }
 
-// reloadPolicy reads the policy again on SIGHUP and when its file has changed.
+// reloadPolicy reads the policy again on SIGHUP, when its file has changed, and when another lexicon is in force: the
+// policy's tests must hold with that one too.
 func (sv *server) reloadPolicy(ctx context.Context) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, hangupSignals()...)
 	defer signal.Stop(hangup)
 	look := time.NewTicker(policyEvery)
 	defer look.Stop()
-	seen := sv.policyFile()
+	seen := sv.policyRests()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-hangup:
 		case <-look.C:
-			if sv.policyFile() == seen {
+			if sv.policyRests() == seen {
 				continue
 			}
 		}
-		seen = sv.policyFile()
+		seen = sv.policyRests()
 		if err := sv.loadPolicy(ctx); err != nil && ctx.Err() == nil {
 			sv.log.Error("policy not reloaded; the earlier one stays in force", "error", err)
 		}
 	}
 }
 
-// policyFile tells one state of the policy's file from another.
-func (sv *server) policyFile() string {
-	c := sv.in.config
+// policyRests tells one state of what the policy rests on from another: its file, and the lexicon that its tests look
+// through texts with.
+func (sv *server) policyRests() string {
+	c, lexicon := sv.in.config, sv.lexicon.Load().Hash()
 	if c.Policy.File == "" {
-		return ""
+		return lexicon
 	}
 	i, err := os.Stat(c.file(c.Policy.File))
 	if err != nil {
-		return err.Error()
+		return lexicon + err.Error()
 	}
-	return fmt.Sprint(i.ModTime().UnixNano(), i.Size())
+	return fmt.Sprint(lexicon, i.ModTime().UnixNano(), i.Size())
 }

@@ -64,8 +64,15 @@ tests:
 		t.Fatal(err)
 	}
 	wait("SIGHUP was not heard", func() bool { return !guided() })
+	// A list and a policy whose tests need it, changed together: in whichever order they are read, both end in force.
+	write(list, "text,category,tier\n阿吧阿吧一号,A2a,signal\n阿吧阿吧二号,A2a,signal\n")
+	write(file, strict+"  - {text: 阿吧阿吧二号, direction: in, expect: guide}\n")
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	wait("list and policy were not read together", guided)
 	events, err := sv.in.journal.Events(t.Context(), journal.Filter{Verbs: []journal.Verb{journal.PolicyInForce}, Limit: 10})
-	if err != nil || len(events) != 3 || events[0].Ref.ID != sv.policy.Load().Hash() {
+	if err != nil || len(events) != 4 || events[0].Ref.ID != sv.policy.Load().Hash() {
 		t.Errorf("%d events, %v", len(events), err)
 	}
 }
