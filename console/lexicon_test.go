@@ -89,7 +89,7 @@ func TestLexiconFromUploadToForce(t *testing.T) {
 	wants(t, p.get("/lexicon/versions", 200), "尚未发布自有词条")
 	wants(t, p.upload("/lexicon/import", 400, "", ""), "请选择一个词表文件")
 	wants(t, p.upload("/lexicon/import", 400, "bad.txt", "词条\n", "category", "Z9", "tier", "signal"), "词表没有读入", "Z9")
-	wants(t, p.upload("/lexicon/import", 200, "list.txt", "甲号违禁品\n乙号违禁品\n", "category", "A1h", "tier", "block", "lint", "1"), "已读取 list.txt", "2 新增", "0 / 2 条词条命中了 1 条无害文本")
+	wants(t, p.upload("/lexicon/import", 200, "list.txt", "甲号违禁品\n乙号违禁品\n", "category", "A1h", "tier", "block", "lint", "1"), "已读取 list.txt", "2 新增", "检查了 1 行无害文本")
 	wants(t, p.get("/lexicon", 200), "草稿有 2 处改动")
 
 	page := p.get("/lexicon/draft", 200)
@@ -198,7 +198,7 @@ func TestLexiconAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	decodeInto(t, p.send("/api/v1/lexicon/import", 200, string(list)), &imported)
-	if imported.Read != 1 || imported.Taken.Added != 1 {
+	if imported.Report.Taken != 1 || imported.Taken.Added != 1 {
 		t.Errorf("imported %+v", imported)
 	}
 	decodeInto(t, p.send("/api/v1/lexicon/draft/measure", 200, ``), &draft)

@@ -1,53 +1,91 @@
 package lexicon
 
 import (
+	"bytes"
+	"context"
 	"errors"
-	"strings"
 	"testing"
+
+	"github.com/xuri/excelize/v2"
 
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/moderation"
 )
 
-func TestImportSetsBadLinesAside(t *testing.T) {
+func TestImportLintsAndSetsAside(t *testing.T) {
 	each(t, func(t *testing.T, r *Register, j *journal.Journal, db *store.DB) {
-		w := &Workbench{Register: r}
-		list := "\uFEFF# a comment\n甲词条\n\n\u200b\n乙词条\r\n" + strings.Repeat("长", 200) + "\n甲詞條\n"
-		got, err := w.Import(t.Context(), wang, "list.txt", []byte(list), ImportOptions{Category: "A1h"})
-		if err != nil || got.Read != 2 || got.Taken.Added != 2 || got.Aside != 3 {
+		w := &Workbench{Register: r, Evidence: Evidence{Benign: texts(Text{Text: "子丑寅卯是地支"}, Text{Text: "子丑寅卯辰巳"}, Text{Text: "子丑寅卯午未"}),
+			Bank: texts(Text{Text: "甲乙丙丁词条"})}}
+		o := ImportOptions{ImportOptions: moderation.ImportOptions{Category: "A1h", Tier: moderation.Block}, Lint: true}
+		list := "甲乙丙丁词条\n\u200b\n子丑寅卯\n甲乙丙丁詞條\n"
+		got, err := w.Import(t.Context(), wang, "list.txt", []byte(list), o)
+		if err != nil || got.Taken.Added != 2 || got.Report.SetAside != 1 || got.Report.Duplicates != 1 || got.Lint == nil || got.Lint.Benign != 3 {
 			t.Fatalf("%+v %v", got, err)
 		}
-		for i, want := range []struct {
-			n   int
-			why string
-		}{{4, "nothing is left of it"}, {6, "at most"}, {7, "the same as line 2 after folding"}} {
-			if l := got.Lines[i]; l.N != want.n || !strings.Contains(l.Why, want.why) || len([]rune(l.Text)) > 40 {
-				t.Errorf("line %+v, want %d %s", l, want.n, want.why)
-			}
-		}
+		tiers := map[string]moderation.Tier{}
 		for _, e := range draft(t, r).Entries {
-			if e.Tier != "signal" || !strings.HasPrefix(e.Source, "list.txt:") {
-				t.Errorf("entry %+v", e)
-			}
+			tiers[e.Text] = e.Tier
+		}
+		if tiers["甲乙丙丁词条"] != moderation.Block || tiers["子丑寅卯"] == moderation.Block {
+			t.Errorf("tiers %v", tiers)
 		}
 		var unread *UnreadError
-		for name, c := range map[string]struct {
-			name, list string
-			o          ImportOptions
-		}{
-			"strict":       {"list.txt", list, ImportOptions{Category: "A1h", Strict: true}},
-			"no risk":      {"list.txt", "丙词条\n", ImportOptions{}},
-			"GBK":          {"list.txt", "\xb1\xf9\xb6\xbe\n", ImportOptions{Category: "A1h"}},
-			"empty":        {"list.txt", "# nothing\n", ImportOptions{Category: "A1h"}},
-			"nothing good": {"list.txt", "\u200b\n", ImportOptions{Category: "A1h"}},
-			"bad table":    {"list.csv", "text,category\n丁,Z9\n", ImportOptions{}},
-		} {
-			if _, err := w.Import(t.Context(), wang, c.name, []byte(c.list), c.o); !errors.As(err, &unread) {
-				t.Errorf("%s: %v", name, err)
-			}
+		o.Strict = true
+		if _, err := w.Import(t.Context(), wang, "list.txt", []byte(list), o); !errors.As(err, &unread) {
+			t.Errorf("a list with a bad line, strictly: %v", err)
 		}
-		if d := draft(t, r); len(d.Edits) != 2 {
-			t.Errorf("the draft has %d changes", len(d.Edits))
+		if _, err := w.Import(t.Context(), wang, "book.xlsx", []byte("no workbook"), o); !errors.As(err, &unread) {
+			t.Errorf("a broken workbook: %v", err)
 		}
 	})
+}
+
+func TestWorkbookComesBack(t *testing.T) {
+	for _, format := range []string{CSV, XLSX, JSON} {
+		var b bytes.Buffer
+		want := exported()
+		if err := Export(&b, format, want); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Read("back."+format, b.Bytes(), moderation.ImportOptions{})
+		if err != nil || len(got.Entries) != len(want) {
+			t.Fatalf("%s: %+v %v", format, got.Report, err)
+		}
+		for i := range want {
+			if !alike(want[i], got.Entries[i]) {
+				t.Errorf("%s: %+v came back as %+v", format, want[i], got.Entries[i])
+			}
+		}
+	}
+	f := excelize.NewFile()
+	for cell, v := range map[string]string{"A1": "敏感词", "B1": "风险", "A2": "子丑寅卯", "B2": "A1h"} {
+		if err := f.SetCellStr("Sheet1", cell, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var b bytes.Buffer
+	if err := f.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read("words.xlsx", b.Bytes(), moderation.ImportOptions{Category: "A2c"})
+	if err != nil || len(got.Entries) != 1 || got.Entries[0].Text != "子丑寅卯" {
+		t.Errorf("a workbook of one's own: %+v %v", got, err)
+	}
+}
+
+func TestLintReadsAcceptedTrafficAndNotTheBank(t *testing.T) {
+	w := &Workbench{Evidence: Evidence{Benign: texts(Text{Text: "无关的话"}), Bank: texts(Text{Text: "子丑寅卯"}),
+		Traffic: func(_ context.Context, each func(Text) error) (Window, error) {
+			return Window{}, errors.Join(each(Text{Text: "子丑寅卯", Accepted: true}), each(Text{Text: "子丑寅卯"}))
+		}}}
+	r, err := w.Lint(t.Context(), []moderation.Entry{entry("a", "子丑寅卯", "block"), entry("b", "从不出现的词", "block")})
+	if err != nil || r.Benign != 1 || r.Traffic != 1 {
+		t.Errorf("%+v %v", r, err)
+	}
+	for _, e := range Weakened(r, []moderation.Entry{entry("a", "子丑寅卯", "block"), entry("b", "从不出现的词", "block")}) {
+		if e.Tier == moderation.Block && !e.Border {
+			t.Errorf("not weakened: %+v", e)
+		}
+	}
 }
