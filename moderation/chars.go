@@ -135,3 +135,43 @@ func readHalves() map[rune][]string {
 // halves gives the split forms of a character, the commonest first; none if it is not known to be split.
 // The forms are as people write them, not folded. The caller does not change them.
 func halves(r rune) []string { return splitPairs()[r] }
+
+// standing gives the character that people type for a side form of a radical: 亻 is written 人 by those who split 代 into 人弋.
+// Side forms do not stand in ordinary text, so nothing else changes.
+func standing(r rune) rune {
+	switch r {
+	case '亻':
+		return '人'
+	case '讠', '訁':
+		return '言'
+	case '钅', '釒':
+		return '金'
+	case '扌':
+		return '手'
+	case '氵', '氺':
+		return '水'
+	case '纟', '糹':
+		return '丝'
+	case '饣', '飠':
+		return '食'
+	case '忄':
+		return '心'
+	case '犭':
+		return '犬'
+	case '艹':
+		return '草'
+	case '刂':
+		return '刀'
+	case '灬':
+		return '火'
+	case '衤':
+		return '衣'
+	case '礻':
+		return '示'
+	case '疒':
+		return '病'
+	case '攵':
+		return '文'
+	}
+	return r
+}

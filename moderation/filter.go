@@ -93,6 +93,7 @@ func (s *sweep) whole() {
 		if len(c.queue) > 0 {
 			c.settle(false)
 		}
+		c.thin()
 		if read == len(c.text) {
 			break
 		}

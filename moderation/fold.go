@@ -21,7 +21,7 @@ const foldLimit = 0x20000
 //
 // One rune folds to one rune: case, full and half width, compatibility forms, enclosed letters and digits, letters with
 // diacritics and letters of other scripts that look like a Latin one fold to the plain letter; traditional and rare forms of
-// Chinese characters and radicals to the common simplified form; line breaks and tabs to a space. Zero-width and bidi
+// Chinese characters to the common simplified form and radicals to the character; line breaks and tabs to a space. Zero-width and bidi
 // controls, variation selectors and combining marks fold to skip. A rune that stands for several (ﬁ, ㍿) stays itself.
 var folds = sync.OnceValue(func() *[foldLimit]rune {
 	table := new([foldLimit]rune)
@@ -44,7 +44,7 @@ func foldSlow(r rune) rune {
 	case r < utf8.RuneSelf && r > ' ':
 		return unicode.ToLower(r)
 	case r >= 0x3400 && r <= 0x9FFF:
-		return simplify(r)
+		return standing(simplify(r))
 	case r >= 0xAC00 && r <= 0xD7A3, r >= 0xD800 && r <= 0xDFFF:
 		return r // syllables stand for themselves; surrogates are no runes
 	case r == '\t', r == '\n', r == '\r', r == 0x85, r == 0x2028, r == 0x2029:
@@ -89,7 +89,7 @@ func foldSlow(r rune) rune {
 	if l := lookalike(one); l != one {
 		return l
 	}
-	return simplify(lower(one))
+	return standing(simplify(lower(one)))
 }
 
 // lower maps to one lower-case form; runes whose lower case differs from that of their upper case (ſ, ς, Kelvin sign) meet.

@@ -78,6 +78,9 @@ func Compile(entries []Entry) (*Lexicon, error) {
 			errs = append(errs, fmt.Errorf("moderation: entry %s: %w", e.ID, err))
 		}
 	}
+	if n := len(errs); n > maxParseErrors {
+		errs = append(errs[:maxParseErrors], fmt.Errorf("moderation: and %d entries more", n-maxParseErrors))
+	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
@@ -273,7 +276,7 @@ func (l *Lexicon) ScanStateful(text []byte) []Finding {
 // begin takes the room for a scan of a whole text.
 func (l *Lexicon) begin(scene Scene, text []byte) *sweep {
 	s := l.room.Get().(*sweep)
-	s.cursor = cursor{l: l, scene: scene, text: text, blank: true, plain: !l.allows && !l.withs, queue: s.queue[:0], hits: s.hits[:0]}
+	s.cursor = cursor{l: l, scene: scene, text: text, blank: true, thick: 1 << 16, plain: !l.allows && !l.withs, queue: s.queue[:0], hits: s.hits[:0]}
 	return s
 }
 
@@ -289,6 +292,7 @@ func (l *Lexicon) end(s *sweep) []Finding {
 			}
 			hits[k] = h
 		}
+		hits = l.capped(hits, MaxFindings)
 		out = make([]Finding, len(hits))
 		for i, h := range hits {
 			out[i] = l.finding(h)
@@ -300,6 +304,30 @@ func (l *Lexicon) end(s *sweep) []Finding {
 	s.text, s.parts, s.machines = nil, nil, nil
 	l.room.Put(s)
 	return out
+}
+
+// MaxFindings is how many findings of one entry are told of one text, the first ones. It bounds what a hostile text costs.
+const MaxFindings = 1000
+
+// capped leaves out what is beyond so many hits of each entry.
+func (l *Lexicon) capped(hits []raw, most int) []raw {
+	if len(hits) <= most {
+		return hits
+	}
+	told := map[int32]int{}
+	return slices.DeleteFunc(hits, func(h raw) bool {
+		e := l.patterns[h.pattern].entry
+		told[e]++
+		return told[e] > most
+	})
+}
+
+// thin keeps a hostile text's hits from filling memory; twice MaxFindings, since they are not in order yet.
+func (c *cursor) thin() {
+	if len(c.hits) > c.thick {
+		c.hits = c.l.capped(c.hits, 2*MaxFindings)
+		c.thick = max(1<<16, 2*len(c.hits))
+	}
 }
 
 // keptHits is up to how many hits the room of a scan is kept for.

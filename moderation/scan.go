@@ -37,18 +37,22 @@ type cursor struct {
 	sounded  state // pinyin
 	machines []machine
 
-	queue        []raw // by end, start, pattern
-	next         int   // queue[:next] are judged
-	parts        map[int32]uint32
-	hits         []raw     // that count, of a whole text
-	found        []Finding // of a window
-	first        *violation
-	blank        bool               // T before base is nothing but space
-	tight, loose uint8              // what the trie says lies below a node that must be held back
-	until        bool               // stop at the first violation
-	spare        func(Finding) bool // hits that are no violations though acts says so of their kind; nil: none
-	plain        bool               // a whole text, and no entry cancels hits: what nothing around matters for counts at once
-	limit        int                // rune index behind the violation
+	queue                            []raw // by end, start, pattern
+	next                             int   // queue[:next] are judged
+	parts                            map[int32]uint32
+	hits                             []raw     // that count, of a whole text
+	thick                            int       // number of hits at which they are thinned
+	found                            []Finding // of a window
+	first                            *violation
+	told                             map[int32]int      // findings of each entry
+	blank                            bool               // T before base is nothing but space
+	baseWord                         bool               // the rune before base, skipped ones left out, is a letter or digit
+	heldSeen, held, needsSeen, needs int                // what heldFrom and needsFrom found when seen was one less
+	tight, loose                     uint8              // what the trie says lies below a node that must be held back
+	until                            bool               // stop at the first violation
+	spare                            func(Finding) bool // hits that are no violations though acts says so of their kind; nil: none
+	plain                            bool               // a whole text, and no entry cancels hits: what nothing around matters for counts at once
+	limit                            int                // rune index behind the violation
 }
 
 // segment is how much text is read between two judgements; it bounds the queue.
@@ -66,6 +70,7 @@ func (c *cursor) read(end int) {
 		}
 		c.advance(n)
 		c.settle(false)
+		c.thin()
 	}
 }
 
@@ -230,6 +235,9 @@ func (c *cursor) push(r raw) {
 	if c.l.scoped && !c.l.inScope(r.pattern, c.scene) {
 		return
 	}
+	if c.l.patterns[r.pattern].startWord && !c.borderBefore(r.start) {
+		return
+	}
 	at := len(c.queue)
 	for at > c.next && c.queue[at-1].after(r) {
 		at--
@@ -342,5 +350,5 @@ func (c *cursor) borderBefore(at int) bool {
 			return !a.isWord(k)
 		}
 	}
-	return true
+	return !c.baseWord
 }

@@ -69,7 +69,12 @@ func (c *cursor) find(h raw) {
 		return
 	}
 	f := c.l.finding(h)
-	c.found = append(c.found, f)
+	if c.told == nil {
+		c.told = map[int32]int{}
+	}
+	if c.told[p.entry]++; c.told[p.entry] <= MaxFindings {
+		c.found = append(c.found, f)
+	}
 	if c.first == nil && c.act(&c.l.entries[p.entry]) && (c.spare == nil || !c.spare(f)) {
 		c.first = &violation{f, int(h.to)}
 	}
@@ -136,16 +141,14 @@ func (c *cursor) judge(h raw, final bool) settled {
 	return yes
 }
 
-// borders: a hit that begins or ends in an ASCII letter or digit has no other beside it.
+// borders: a hit that ends in an ASCII letter or digit has no other behind it. What stands before it was looked at when it
+// was queued.
 func (c *cursor) borders(h raw, final bool) settled {
 	p := &c.l.patterns[h.pattern]
-	start, end := p.startWord, p.endWord
-	if program := c.l.entries[p.entry].Kind == Pattern; program {
+	end := p.endWord
+	if c.l.entries[p.entry].Kind == Pattern && p.role == roleHit {
 		r, _ := utf8.DecodeLastRune(c.text[:h.end-c.base])
-		start, end = false, c.l.letters.isWord(c.l.letters.of(r)) // its start was looked at when it began
-	}
-	if start && !c.borderBefore(h.start) {
-		return no
+		end = c.l.letters.isWord(c.l.letters.of(r))
 	}
 	if !end {
 		return yes
@@ -357,6 +360,19 @@ func (c *cursor) prune() {
 
 // heldFrom is where the earliest thing under way that can still become a violation begins; T's end if there is none.
 func (c *cursor) heldFrom() int {
+	if c.heldSeen != c.seen+1 { // skipped runes change nothing
+		c.heldSeen, c.held = c.seen+1, -1
+		if at := c.holds(); at < c.at {
+			c.held = at
+		}
+	}
+	if c.held >= 0 {
+		return c.held
+	}
+	return c.at
+}
+
+func (c *cursor) holds() int {
 	at := c.at
 	if c.first != nil {
 		at = c.first.Start
@@ -405,10 +421,29 @@ func (c *cursor) underPattern() int {
 
 // needsFrom is the offset from which T must be kept.
 func (c *cursor) needsFrom() int {
+	if c.needsSeen != c.seen+1 {
+		c.needsSeen, c.needs = c.seen+1, -1
+		if at := c.uses(); at < c.at {
+			c.needs = at
+		}
+	}
+	at := c.at
+	if c.needs >= 0 {
+		at = c.needs
+	}
+	if at -= lookBack; at <= c.base {
+		return c.base
+	}
+	for at > c.base && !utf8.RuneStart(c.text[at-c.base]) {
+		at--
+	}
+	return at
+}
+
+func (c *cursor) uses() int {
 	at := c.at
 	for _, h := range c.queue {
-		start, _ := c.back(c.l.letters, h.start, 1, false)
-		at = min(at, start)
+		at = min(at, h.start)
 	}
 	at = min(at, c.deep(&c.written, c.l.words, c.l.letters))
 	if c.l.sounds != nil {
@@ -419,14 +454,14 @@ func (c *cursor) needsFrom() int {
 			at = min(at, t.start.byte)
 		}
 	}
-	return max(0, at-lookBack)
+	return at
 }
 
-// deep is where the text that an automaton has under way begins, with the rune before it.
+// deep is where the text that an automaton has under way begins.
 func (c *cursor) deep(st *state, t *trie, a *alphabet) int {
-	at, _ := c.back(a, c.at, t.depth(st.node)+1, false)
+	at, _ := c.back(a, c.at, t.depth(st.node), false)
 	if st.loose != 0 {
-		start, _ := c.back(a, c.at, t.depth(st.loose)+1, true)
+		start, _ := c.back(a, c.at, t.depth(st.loose), true)
 		at = min(at, start)
 	}
 	return at

@@ -2,14 +2,18 @@ package moderation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // starterList is one risk and tier of the starter lexicon: entries one a line.
 type starterList struct {
-	category string
-	tier     Tier
-	entries  string
+	category  string
+	tier      Tier
+	entries   string
+	disguised bool // look through disguises, where the entry is long enough to be sure
 }
 
 // StarterEntries is the lexicon hegui ships: plainly harmful things only (fraud, gambling, drugs, weapons, sexual
@@ -19,19 +23,39 @@ type starterList struct {
 // shows them as missing.
 func StarterEntries() []Entry {
 	var out []Entry
-	for _, list := range starterLists() {
-		for n, line := range strings.Split(strings.TrimSpace(list.entries), "\n") {
-			out = append(out, Entry{ID: fmt.Sprintf("starter-%s-%s-%03d", list.category, list.tier, n+1), Text: strings.TrimSpace(line),
-				Category: list.category, Tier: list.tier, Source: "hegui starter"})
+	numbers := map[string]int{}
+	for _, list := range slices.Concat(starterLists(), starterCalls(), starterTopics()) {
+		group := list.category + "-" + string(list.tier)
+		for text := range strings.Lines(strings.TrimSpace(list.entries)) {
+			numbers[group]++
+			e := Entry{ID: fmt.Sprintf("starter-%s-%03d", group, numbers[group]), Text: strings.TrimSpace(text),
+				Category: list.category, Tier: list.tier, Source: "hegui starter"}
+			if list.disguised {
+				e.Forms = starterForms(e.Text)
+			}
+			out = append(out, e)
 		}
 	}
 	return out
 }
 
+// starterForms asks for the disguises that a text is long enough for: other characters of the same reading only from five
+// ideographs on, below which ordinary words sound alike.
+func starterForms(text string) Forms {
+	han := 0
+	for _, r := range text {
+		if unicode.Is(unicode.Han, r) {
+			han++
+		}
+	}
+	all := han == utf8.RuneCountInString(text)
+	return Forms{Separated: all && han >= 4, Pinyin: all && han >= 5, Split: all && han >= 4}
+}
+
 func starterLists() []starterList {
 	return []starterList{
 		// other content banned by law: drugs, weapons, gambling, fraud, forged documents
-		{"A1h", Block, `
+		{category: "A1h", tier: Block, disguised: true, entries: `
 出售冰毒
 冰毒出售
 出售海洛因
@@ -46,13 +70,13 @@ func starterLists() []starterList {
 迷药货到付款
 冰毒制作教程
 制毒技术转让
-出售手枪
+低价出售手枪包邮
 出售仿真枪可改
 手枪货到付款
-出售子弹
+低价出售子弹包邮
 出售自制枪支
-出售炸药
-出售雷管
+低价出售炸药包邮
+低价出售雷管包邮
 百家乐注册送
 网赌平台注册送
 博彩平台代理招募
@@ -96,7 +120,7 @@ counterfeit money for sale
 fake passports for sale
 money mule wanted
 hitman for hire`},
-		{"A1h", Signal, `
+		{category: "A1h", tier: Signal, entries: `
 冰毒
 海洛因
 摇头丸
@@ -133,7 +157,7 @@ ghost gun
 phishing kit
 ransomware kit`},
 		// violence, obscenity, sexual exploitation, above all of children
-		{"A1f", Block, `
+		{category: "A1f", tier: Block, disguised: true, entries: `
 儿童色情视频出售
 儿童色情资源
 幼女视频出售
@@ -152,7 +176,7 @@ ransomware kit`},
 裸聊一对一服务
 招聘公主包住日结
 虐杀视频出售
-雇凶杀人
+承接雇凶杀人
 代人报仇打断腿
 child porn for sale
 child pornography for sale
@@ -164,7 +188,7 @@ rape video for sale
 revenge porn for sale
 hire a hitman
 snuff video for sale`},
-		{"A1f", Signal, `
+		{category: "A1f", tier: Signal, entries: `
 儿童色情
 偷拍视频
 强奸视频
@@ -185,18 +209,18 @@ porn site
 escort service
 how to make a bomb
 pipe bomb`},
-		{"A2a", Signal, `
+		{category: "A2a", tier: Signal, entries: `
 滚出中国的民族
 劣等民族
 低等民族
 inferior ethnicity
 subhuman race`},
-		{"A2b", Signal, `
+		{category: "A2b", tier: Signal, entries: `
 信教的都该死
 异教徒都该死
 all believers should die
 infidels must die`},
-		{"A2c", Signal, `
+		{category: "A2c", tier: Signal, entries: `
 小日本鬼子都该死
 黑鬼
 白皮猪
@@ -205,14 +229,14 @@ infidels must die`},
 chink
 gook
 n1gger`},
-		{"A2d", Signal, `
+		{category: "A2d", tier: Signal, entries: `
 河南人都是骗子
 东北人都是流氓
 外地人滚出去
 乡巴佬滚
 地域黑
 穷山恶水出刁民`},
-		{"A2e", Signal, `
+		{category: "A2e", tier: Signal, entries: `
 女人就该在家
 女人不配
 女司机都该
@@ -225,17 +249,17 @@ women belong in the kitchen
 dumb bitch
 whore
 faggot`},
-		{"A2f", Signal, `
+		{category: "A2f", tier: Signal, entries: `
 老不死的东西
 老东西去死
 老年人都该死
 old people should die`},
-		{"A2g", Signal, `
+		{category: "A2g", tier: Signal, entries: `
 扫大街的下等人
 农民工滚出
 臭打工的
 下等职业的人`},
-		{"A2h", Signal, `
+		{category: "A2h", tier: Signal, entries: `
 残废东西
 死瘸子
 弱智残障都该
@@ -243,13 +267,13 @@ old people should die`},
 精神病都该关
 cripples should
 retards should`},
-		{"A2i", Signal, `
+		{category: "A2i", tier: Signal, entries: `
 下等人不配
 低端人口
 穷人活该
 subhuman`},
 		// harm to body and mind
-		{"A4a", Block, `
+		{category: "A4a", tier: Block, disguised: true, entries: `
 相约自杀群
 约死群加入
 自杀药物出售
@@ -258,7 +282,7 @@ subhuman`},
 烧炭自杀教程
 suicide pact partner wanted
 kill yourself now`},
-		{"A4a", Signal, `
+		{category: "A4a", tier: Signal, entries: `
 自杀方法
 自残教程
 约死
@@ -272,7 +296,7 @@ how to kill myself
 want to kill myself
 pro-ana`},
 		// trade in others' data and secrets
-		{"A4f", Block, `
+		{category: "A4f", tier: Block, disguised: true, entries: `
 出售开房记录
 查开房记录加微
 出售个人信息数据
@@ -282,14 +306,14 @@ pro-ana`},
 stolen personal data for sale
 ssn dump for sale
 fullz for sale`},
-		{"A4f", Signal, `
+		{category: "A4f", tier: Signal, entries: `
 人肉搜索
 社工库
 查开房记录
 个人信息买卖
 doxxing service
 ssn dump`},
-		{"A3c", Signal, `
+		{category: "A3c", tier: Signal, entries: `
 出售客户名单
 出售公司内部数据
 stolen trade secrets for sale`},

@@ -185,6 +185,9 @@ racing bikes
 如何防范杀猪盘
 什么是传销
 高利贷受法律保护吗
+出售炸药是违法的吗
+非法出售子弹要判几年
+雇凶杀人案一审宣判
 `
 
 func TestStarterLexiconLeavesHarmlessTextAlone(t *testing.T) {
@@ -226,6 +229,51 @@ func TestStarterLexiconBlocksWhatItNames(t *testing.T) {
 	for _, political := range []string{"A1a", "A1b", "A1c", "A1d", "A1e", "A1g"} {
 		if counts[political] != 0 {
 			t.Errorf("%s has %d entries; these categories are the operator's to fill", political, counts[political])
+		}
+	}
+}
+
+func TestStarterEntriesAreSoundAndMany(t *testing.T) {
+	texts, ids, disguised := map[string]string{}, map[string]bool{}, 0
+	for _, e := range StarterEntries() {
+		folded := string(foldText(folds(), e.Text))
+		if before, ok := texts[folded]; ok {
+			t.Errorf("%s %q is the same as %s", e.ID, e.Text, before)
+		}
+		if ids[e.ID] {
+			t.Errorf("id %s stands twice", e.ID)
+		}
+		texts[folded], ids[e.ID] = e.ID, true
+		if e.Forms != (Forms{}) {
+			disguised++
+			if e.Tier != Block {
+				t.Errorf("%s %q: only block entries are looked for in disguise", e.ID, e.Text)
+			}
+		}
+		if e.Tier == Block && len([]rune(e.Text)) < 4 {
+			t.Errorf("%s %q is too short to refuse for", e.ID, e.Text)
+		}
+	}
+	if len(texts) < 800 || disguised < 300 {
+		t.Errorf("%d entries, %d in disguise; want 800 and 300", len(texts), disguised)
+	}
+	t.Logf("%d entries, %d in disguise", len(texts), disguised)
+}
+
+func TestStarterLexiconSeesThroughDisguise(t *testing.T) {
+	l, err := Compile(StarterEntries())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, form := range map[string]Form{
+		"长期供应冰毒": AsWritten, "长*期*供*应*冰*毒": Separated, "同城尚门服务女": Homophone, "长期供应冰 毒": Separated,
+	} {
+		found := false
+		for _, f := range l.Scan([]byte(text)) {
+			found = found || f.Tier == Block && f.Form == form
+		}
+		if !found {
+			t.Errorf("%q is not blocked in the form %q", text, form)
 		}
 	}
 }

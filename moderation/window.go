@@ -87,6 +87,7 @@ func (w *Window) Resume() Step {
 		c.machines[i].threads = c.machines[i].threads[:0]
 	}
 	c.first, c.limit = nil, 0
+	c.heldSeen, c.needsSeen = 0, 0
 	w.over = false
 	w.shift()
 	return w.look()
@@ -98,6 +99,7 @@ func (w *Window) shift() {
 	keep := min(w.out, w.c.needsFrom())
 	if cut := keep - w.c.base; cut > len(w.buf)/2 {
 		w.c.blank = w.c.blank && w.c.space(w.c.base, keep)
+		w.c.baseWord = !w.c.borderBefore(keep)
 		w.buf = w.buf[:copy(w.buf, w.buf[cut:])]
 		w.c.base = keep
 	}

@@ -37,6 +37,10 @@ func lexicons(o options) ([]judged, error) {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		out = append(out, named(name+", raw in hegui", raw)[0])
+		if raw, err = linted(entriesOf(words)); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		out = append(out, named(name+", linted", raw)...)
 		if raw, err = compiled(everyForm(entriesOf(words))); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
@@ -66,6 +70,15 @@ func lexicons(o options) ([]judged, error) {
 		return nil, err
 	}
 	return append(out, named("starter with every form", starter)[1]), nil
+}
+
+// linted is a list with the tiers that lint proposes, from the benign corpus that ships and nothing else.
+func linted(entries []moderation.Entry) (*moderation.Lexicon, error) {
+	rep, err := moderation.Lint(entries, moderation.Benign(), moderation.LintOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return compiled(rep.Apply(entries))
 }
 
 // everyForm has each entry looked for in all disguises that its length allows: what that finds, and what it costs.

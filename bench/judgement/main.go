@@ -1,5 +1,5 @@
 // Command judgement tells what a lexicon is worth on public sets: which share of the harmful texts it hits, by category, and
-// which share of the harmless ones, each with its 95 % interval (Wilson), beside a public list used as it is. Then it
+// which share of the harmless ones, each with its 95 % interval (Wilson), beside a public list used as it is and as linted. Then it
 // disguises the texts with a program that knows nothing of hegui (obfuscate.py) and tells what is still hit.
 //
 //	bench/judgement/run.sh                                            # fetches sets and a list first

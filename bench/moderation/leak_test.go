@@ -290,3 +290,14 @@ func TestMixAndMessages(t *testing.T) {
 		t.Errorf("%d messages", len(parts))
 	}
 }
+
+func TestRatioIsTheMedianOfTheRounds(t *testing.T) {
+	for _, c := range []struct {
+		a, b []float64
+		want float64
+	}{{[]float64{2, 9, 4}, []float64{1, 1, 1}, 4}, {[]float64{2, 4}, []float64{1, 1}, 3}, {nil, []float64{1}, 0}} {
+		if got := ratio(c.a, c.b); got != c.want {
+			t.Errorf("%v to %v: %v, want %v", c.a, c.b, got, c.want)
+		}
+	}
+}

@@ -1,7 +1,7 @@
 // Command moderation measures the moderation engine beside its peers, in one run on one core: every engine is a process of
 // its own that has built the same words, and rounds go from engine to engine, so that what else the machine does falls on all
-// of them. Times are CPU time of the process, garbage collection with it; the best round counts, and ratios within the run
-// tell more than the figures themselves.
+// of them. Times are CPU time of the process, garbage collection with it; the best round counts. Ratios within the rounds,
+// of which the median is told, say more than the figures themselves: on a machine that others use, take -rounds 15.
 //
 //	go run ./bench/moderation                                    # made-up words and text: runs offline
 //	bench/moderation/run.sh                                      # fetches public lists and texts first

@@ -30,7 +30,7 @@ type result struct {
 	MemoryMB      float64   `json:"memory_mb"`
 	ZhHits        int64     `json:"zh_hits"`
 	MixedHits     int64     `json:"mixed_hits"`
-	ZhRatio       float64   `json:"zh_ratio"`       // to -against
+	ZhRatio       float64   `json:"zh_ratio"`       // to -against, the median of the rounds
 	MixedRatio    float64   `json:"mixed_ratio"`    //
 	MessageRatio  float64   `json:"message_ratio"`  //
 	OfFloor       float64   `json:"of_byte_floor"`  // speed on zh, to the sum of the bytes
@@ -119,8 +119,8 @@ func (rep *report) race(o options, m *material, targets []target, words []string
 	against, floor := at(o.against), at("floor-bytes")
 	for _, l := range lanes {
 		if against != nil {
-			l.ZhRatio, l.MixedRatio = l.ZhMBs/against.ZhMBs, l.MixedMBs/against.MixedMBs
-			l.MessageRatio = against.MessageNS / l.MessageNS
+			l.ZhRatio, l.MixedRatio = ratio(l.ZhRounds, against.ZhRounds), ratio(l.MixedRounds, against.MixedRounds)
+			l.MessageRatio = ratio(against.MessageRounds, l.MessageRounds)
 		}
 		if floor != nil {
 			l.OfFloor = l.ZhMBs / floor.ZhMBs
@@ -128,6 +128,20 @@ func (rep *report) race(o options, m *material, targets []target, words []string
 		rep.Results = append(rep.Results, *l.result)
 	}
 	return nil
+}
+
+// ratio is the median of the rounds' ratios: what else the machine does moves both sides of a round, but not the same in
+// every round.
+func ratio(a, b []float64) float64 {
+	var of []float64
+	for i := range min(len(a), len(b)) {
+		of = append(of, a[i]/b[i])
+	}
+	if len(of) == 0 {
+		return 0
+	}
+	slices.Sort(of)
+	return (of[len(of)/2] + of[(len(of)-1)/2]) / 2
 }
 
 // speed is in MB (1,000,000 bytes) per second.
@@ -138,6 +152,7 @@ type count struct {
 	Engine string  `json:"engine"`
 	Hits   int64   `json:"hits"`
 	MBs    float64 `json:"mb_per_s"` // best round
+	rounds []float64
 }
 
 // agreeWords is how many words the check takes.
@@ -184,7 +199,7 @@ func (rep *report) agree(o options, m *material, targets []target) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.Engine, err)
 			}
-			c.Hits, c.MBs = a.Hits, max(c.MBs, speed(a))
+			c.Hits, c.MBs, c.rounds = a.Hits, max(c.MBs, speed(a)), append(c.rounds, speed(a))
 		}
 	}
 	return nil
