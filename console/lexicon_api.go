@@ -28,12 +28,14 @@ type (
 		IDs []string `json:"ids"`
 	}
 	importBody struct {
-		Name      string `json:"name"` // of the file; its ending tells the format
-		Data      []byte `json:"data"` // base64
-		Category  string `json:"category"`
-		Tier      string `json:"tier"`
-		Overwrite bool   `json:"overwrite"`
-		Lint      bool   `json:"lint"`
+		Name      string            `json:"name"` // of the file; its ending tells the format
+		Data      []byte            `json:"data"` // base64
+		Category  string            `json:"category"`
+		Tier      string            `json:"tier"`
+		Map       map[string]string `json:"map"` // risks of categories of the list's own; "-" leaves one out
+		Strict    bool              `json:"strict"`
+		Overwrite bool              `json:"overwrite"`
+		Lint      bool              `json:"lint"`
 	}
 	draftAnswer struct {
 		Draft    lexicon.Draft       `json:"draft"`
@@ -164,7 +166,8 @@ func (c *console) apiImport(v *visit) error {
 	if err := decode(v, &in); err != nil {
 		return err
 	}
-	report, err := c.importWords(v, in.Name, in.Data, lexicon.ImportOptions{Category: in.Category, Tier: moderation.Tier(in.Tier), Overwrite: in.Overwrite, Lint: in.Lint})
+	report, err := c.importWords(v, in.Name, in.Data, lexicon.ImportOptions{
+		ImportOptions: moderation.ImportOptions{Category: in.Category, Tier: moderation.Tier(in.Tier), Map: in.Map, Strict: in.Strict}, Overwrite: in.Overwrite, Lint: in.Lint})
 	if err != nil {
 		return err
 	}

@@ -58,8 +58,8 @@ func (c *console) importLexicon(v *visit) error {
 		return fmt.Errorf("console: upload: %w", err)
 	}
 	form := v.r.FormValue
-	report, err := c.importWords(v, header.Filename, data, lexicon.ImportOptions{Category: form("category"), Tier: moderation.Tier(form("tier")),
-		Overwrite: form("overwrite") != "", Lint: form("lint") != ""})
+	report, err := c.importWords(v, header.Filename, data, lexicon.ImportOptions{
+		ImportOptions: moderation.ImportOptions{Category: form("category"), Tier: moderation.Tier(form("tier"))}, Overwrite: form("overwrite") != "", Lint: form("lint") != ""})
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hegui/hegui/internal/web"
 	"github.com/hegui/hegui/measures"
+	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/obligation"
 	"github.com/hegui/hegui/operator"
 )
@@ -30,6 +31,7 @@ func (c *console) funcs() template.FuncMap {
 		},
 		"current":   current,
 		"actorName": actorName,
+		"flawText":  func(f moderation.Flaw, l web.Lang) string { return l.Pick(f.Texts()) },
 		"percent":   func(share float64) string { return strconv.FormatFloat(100*share, 'f', 2, 64) + " %" },
 		// A moment with a time of day does not fit into a date field: browsers would show it empty.
 		"dateType": func(s string) string {

@@ -1,6 +1,7 @@
 package lexicon
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -35,44 +36,15 @@ func Export(w io.Writer, format string, entries []moderation.Entry) error {
 		}
 		return nil
 	}
-	t := table{name: "entries", header: []string{"id", "text", "category", "tier", "kind", "allow", "severity", "forms", "context", "scope", "expires", "source", "owner", "note"}}
-	for _, e := range entries {
-		forms := []string{}
-		for _, f := range []struct {
-			name string
-			set  bool
-		}{{"separated", e.Forms.Separated}, {"pinyin", e.Forms.Pinyin}, {"split", e.Forms.Split}, {"reversed", e.Forms.Reversed}} {
-			if f.set {
-				forms = append(forms, f.name)
-			}
-		}
-		context, scope := "", ""
-		if len(e.Context) > 0 {
-			context = compact(e.Context)
-		}
-		if s := compact(e.Scope); s != "{}" {
-			scope = s
-		}
-		allow, severity := "", ""
-		if e.Allow {
-			allow = "true"
-		}
-		if e.Severity != 0 {
-			severity = strconv.Itoa(e.Severity)
-		}
-		t.rows = append(t.rows, []string{e.ID, e.Text, e.Category, string(e.Tier), string(e.Kind), allow, severity, strings.Join(forms, " "),
-			context, scope, e.Expires, e.Source, e.Owner, e.Note})
+	var b bytes.Buffer
+	if err := moderation.ExportCSV(&b, entries); err != nil {
+		return fmt.Errorf("lexicon: export: %w", err)
 	}
-	return write(w, format, t)
-}
-
-// compact is v as JSON on one line.
-func compact(v any) string {
-	b, err := json.Marshal(v)
+	rows, err := csv.NewReader(&b).ReadAll()
 	if err != nil {
-		return "" // strings and numbers only: cannot fail
+		return fmt.Errorf("lexicon: export: %w", err)
 	}
-	return string(b)
+	return write(w, format, table{name: "entries", header: rows[0], rows: rows[1:]})
 }
 
 // Filing writes the keyword library as a filing shows it: the keywords in force with their risks and, in XLSX, a sheet of

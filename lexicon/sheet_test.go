@@ -17,7 +17,7 @@ import (
 
 func exported() []moderation.Entry {
 	return []moderation.Entry{
-		{ID: "a", Text: "甲,词\"条", Category: "A1h", Tier: "block", Forms: moderation.Forms{Pinyin: true, Reversed: true}, Severity: 3, Note: "为何"},
+		{ID: "a", Text: "甲,词\"条", Category: "A1h", Tier: "block", Forms: moderation.Forms{Separated: true, Reversed: true}, Severity: 3, Note: "为何"},
 		{ID: "b", Text: "=SUM(A1)", Category: "A2c", Tier: "signal", Kind: moderation.Whole, Expires: "2027-01-01", Scope: moderation.Scope{Users: []string{"minor"}}},
 		{ID: "c", Text: "丙词条", Allow: true},
 		{ID: "d", Text: "丁词条", Category: "A1a", Tier: "quarantine"},
@@ -38,7 +38,7 @@ func TestExport(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(b.String(), "\uFEFF"))).ReadAll()
-	if err != nil || len(rows) != 5 || rows[1][1] != "甲,词\"条" || rows[1][7] != "pinyin reversed" || rows[2][1] != "=SUM(A1)" || rows[3][5] != "true" {
+	if err != nil || len(rows) != 5 || rows[1][1] != "甲,词\"条" || rows[1][8] != "separated reversed" || rows[2][1] != "=SUM(A1)" || rows[3][3] != "yes" {
 		t.Errorf("CSV %q, %v", rows, err)
 	}
 	b.Reset()

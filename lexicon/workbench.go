@@ -186,3 +186,11 @@ func (w *Workbench) Write(to io.Writer, format string, v Version, own []moderati
 	all = moderation.InForce(all, Today(now))
 	return Filing(to, format, all, CoverageOf(all, v.At, now))
 }
+
+// clock is the register's, or the wall's of a workbench without one.
+func (w *Workbench) clock() time.Time {
+	if w.Register == nil {
+		return time.Now()
+	}
+	return w.now()
+}

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hegui/hegui/lexicon"
@@ -14,19 +17,23 @@ import (
 type lexiconImportCmd struct {
 	where
 	by
-	Files     []string `arg:"" name:"file" help:"Word lists; - for standard input."`
-	Category  string   `help:"Risk of entries that name none, A1a to A5b." placeholder:"RISK"`
-	Tier      string   `help:"Tier of entries that name none: ${enum}. block only for lists read and approved entry by entry." enum:"block,signal,observe" default:"signal"`
-	Lint      bool     `help:"Hold the entries against harmless text and weaken the tier of those that hit it." default:"true" negatable:""`
-	Overwrite bool     `help:"Replace entries that the register has already; they keep their tier and note otherwise."`
-	Publish   bool     `help:"Measure and put in force when the gate passes; exit 1 and keep the draft when it does not."`
-	Note      string   `help:"With --publish: why; kept with the version."`
-	JSON      bool     `help:"Print the outcome as JSON."`
+	Files     []string          `arg:"" name:"file" help:"Word lists; - for standard input."`
+	Category  string            `help:"Risk of entries that name none, A1a to A5b." placeholder:"RISK"`
+	Tier      string            `help:"Tier of entries that name none: ${enum}. block only for lists read and approved entry by entry." enum:"block,signal,observe" default:"signal"`
+	Lint      bool              `help:"Hold the entries against harmless text and weaken the tier of those that hit it." default:"true" negatable:""`
+	Map       map[string]string `help:"Risk of a category of the list's own, e.g. --map 色情=A1f; - leaves its entries out." placeholder:"FOREIGN=RISK"`
+	Layout    string            `help:"How the list is written, when its name and first lines do not tell: lines, table or json." enum:",lines,table,json" default:""`
+	Strict    bool              `help:"Take nothing of a list with a bad line, instead of setting the line aside."`
+	Overwrite bool              `help:"Replace entries that the register has already; they keep their tier and note otherwise."`
+	Publish   bool              `help:"Measure and put in force when the gate passes; exit 1 and keep the draft when it does not."`
+	Note      string            `help:"With --publish: why; kept with the version."`
+	JSON      bool              `help:"Print the outcome as JSON."`
 }
 
 func (lexiconImportCmd) Help() string {
 	return `Examples:
   hegui lexicon import fraud.txt --category A1h
+  hegui lexicon import 词库.xlsx --map 色情=A1f --map 广告=-
   hegui lexicon import words.csv --category A1h --tier block --publish --note 'approved 2026-03-02'`
 }
 
@@ -36,11 +43,8 @@ func readList(name, category string, tier moderation.Tier) ([]moderation.Entry, 
 	if err != nil {
 		return nil, err
 	}
-	entries, err := moderation.ParseEntries(filepath.Base(name), b, category, tier)
-	if err != nil {
-		return nil, usageError{err.Error()}
-	}
-	return entries, nil
+	list, err := lexicon.Read(filepath.Base(name), b, moderation.ImportOptions{Category: category, Tier: tier})
+	return list.Entries, err
 }
 
 func (c lexiconImportCmd) Run(ctx context.Context, o out) error {
@@ -60,7 +64,8 @@ func (c lexiconImportCmd) Run(ctx context.Context, o out) error {
 		if err != nil {
 			return err
 		}
-		r, err := in.lexicon.Import(ctx, who, filepath.Base(file), data, lexicon.ImportOptions{Category: c.Category, Tier: moderation.Tier(c.Tier), Overwrite: c.Overwrite, Lint: c.Lint})
+		r, err := in.lexicon.Import(ctx, who, filepath.Base(file), data, lexicon.ImportOptions{Overwrite: c.Overwrite, Lint: c.Lint,
+			ImportOptions: moderation.ImportOptions{Layout: moderation.Layout(c.Layout), Category: c.Category, Tier: moderation.Tier(c.Tier), Map: c.Map, Strict: c.Strict}})
 		if err != nil {
 			return err
 		}
@@ -71,7 +76,7 @@ func (c lexiconImportCmd) Run(ctx context.Context, o out) error {
 		if r.Lint != nil {
 			printLint(o, *r.Lint)
 		}
-		o.printf("%s: %d entries: %d added, %d changed, %d as they were, %d kept as the register has them\n", file, r.Read, r.Taken.Added, r.Taken.Changed, r.Taken.Unchanged, r.Taken.Kept)
+		printReport(o, r)
 	}
 	if c.Publish {
 		err := in.publish(ctx, o, who, c.Note, c.JSON)
@@ -88,11 +93,30 @@ func (c lexiconImportCmd) Run(ctx context.Context, o out) error {
 	return nil
 }
 
-func printLint(o out, l lexicon.Lint) {
-	o.printf("lint: %d of %d entries hit any of %d harmless texts; weaker tiers: %d signal, %d observe, %d quarantine\n",
-		l.Hitting, l.Entries, l.Texts, l.To["signal"], l.To["observe"], l.To["quarantine"])
-	for _, p := range l.Proposals[:min(len(l.Proposals), 20)] {
-		o.printf("  %-28s %-8s -> %-10s %d texts, e.g. %s\n", p.ID, p.Tier, p.To, p.Texts, p.Example)
+func printReport(o out, r lexicon.Imported) {
+	for _, p := range r.Report.Problems[:min(len(r.Report.Problems), 20)] {
+		o.printf("  set aside: %s\n", p)
+	}
+	if r.Report.SetAside > 20 {
+		o.printf("  … %d lines set aside in all; --json names the first 100\n", r.Report.SetAside)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Report.Unmapped)) {
+		o.printf("  category %q has no risk: %d entries in quarantine; name one with --map %s=A1h\n", name, r.Report.Unmapped[name], name)
+	}
+	o.printf("%s: %s, %d lines: %d entries, %d duplicates, %d set aside; %d added, %d changed, %d as they were, %d kept as the register has them\n", r.Name, r.Report.Encoding,
+		r.Report.Lines, r.Report.Taken, r.Report.Duplicates, r.Report.SetAside, r.Taken.Added, r.Taken.Changed, r.Taken.Unchanged, r.Taken.Kept)
+}
+
+func printLint(o out, l moderation.LintReport) {
+	o.printf("lint: %d entries on %d harmless lines and %d of your own accepted; lines hit by any: %d, as proposed %d; by the block tier: %d, as proposed %d\n",
+		l.Entries, l.Benign, l.Traffic, l.Any[0], l.Any[1], l.Before[moderation.Block], l.After[moderation.Block])
+	o.printf("  entries as proposed: %d block, %d signal, %d observe, %d quarantine\n", l.Tiers[moderation.Block], l.Tiers[moderation.Signal], l.Tiers[moderation.Observe], l.Tiers[moderation.Quarantine])
+	for _, f := range l.Findings[:min(len(l.Findings), 20)] {
+		flaws := make([]string, len(f.Flaws))
+		for i, flaw := range f.Flaws {
+			_, flaws[i] = flaw.Texts()
+		}
+		o.printf("  %-18s %-8s -> %-10s %5d harmless lines: %s\n", f.Entry, f.Was, f.Tier, f.Benign, strings.Join(flaws, ", "))
 	}
 }
 
@@ -107,8 +131,8 @@ type lexiconLintCmd struct {
 }
 
 func (lexiconLintCmd) Help() string {
-	return `Holds entries against harmless text: the shipped corpus, the questions that must be answered, and your own accepted text of
-the last days where content is kept. Exit 1 when it proposes anything.
+	return `Holds entries against harmless text: the shipped corpus, and your own accepted text of the last days where content is
+kept. Exit 1 when it proposes anything.
 
 Examples:
   hegui lexicon lint
@@ -145,12 +169,13 @@ func (c lexiconLintCmd) Run(ctx context.Context, o out) error {
 		return err
 	}
 	if c.Apply {
-		if err := in.lexicon.Set(ctx, who, l.Changed(entries)...); err != nil {
+		if err := in.lexicon.Set(ctx, who, lexicon.Weakened(l, entries)...); err != nil {
 			return err
 		}
 	}
+	weaker := len(lexicon.Weakened(l, entries))
 	if c.JSON {
-		if err := o.json(l); err != nil {
+		if err := o.json(lexicon.Listed(l)); err != nil {
 			return err
 		}
 	} else {
@@ -159,7 +184,7 @@ func (c lexiconLintCmd) Run(ctx context.Context, o out) error {
 			o.printf("written into the draft; put it in force with: hegui lexicon publish\n")
 		}
 	}
-	if len(l.Proposals) > 0 && !c.Apply {
+	if weaker > 0 && !c.Apply {
 		return errFinding
 	}
 	return nil

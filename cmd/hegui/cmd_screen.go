@@ -48,8 +48,8 @@ const (
 	longLine = 1 << 20
 	// longJSON bounds a line of --jsonl, which must be held whole.
 	longJSON = 64 << 20
-	// findingsShown bounds the findings listed for one text; findings_total counts all.
-	findingsShown = 1000
+	// findingsShown bounds the findings listed for one text; findings_total counts all that the engine reports.
+	findingsShown = 500
 )
 
 // screened is one line of the output.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -192,6 +193,7 @@ func (sv *server) loadLexicon(ctx context.Context) error {
 		}
 	}
 	sv.lexicon.Store(compiled)
+	go debug.FreeOSMemory() // building left several times the lexicon behind
 	sv.state.version, sv.state.day, sv.state.failed = v.N, day, time.Time{}
 	sv.log.Info("lexicon in force", "entries", compiled.Len(), "version", v.N, "hash", compiled.Hash()[:12])
 	return nil
