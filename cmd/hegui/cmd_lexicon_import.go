@@ -116,7 +116,7 @@ func printLint(o out, l moderation.LintReport) {
 		for i, flaw := range f.Flaws {
 			_, flaws[i] = flaw.Texts()
 		}
-		o.printf("  %-18s %-8s -> %-10s %5d harmless lines: %s\n", f.Entry, f.Was, f.Tier, f.Benign, strings.Join(flaws, ", "))
+		o.printf("  %-18s %-10s -> %-10s %5d harmless lines  %s: %s\n", f.Entry, f.Was, f.Tier, f.Benign, f.Text, strings.Join(flaws, ", "))
 	}
 }
 
