@@ -99,7 +99,7 @@ func (l *Lexicon) WriteTo(w io.Writer) (int64, error) {
 }
 
 func (t *trie) sections() [][]byte {
-	return [][]byte{bytesOf(t.nodes), t.cold, t.flags, bytesOf(t.self), bytesOf(t.rank), bytesOf(t.from), bytesOf(t.ends)}
+	return [][]byte{bytesOf(t.class), bytesOf(t.nodes), t.cold, t.flags, bytesOf(t.self), bytesOf(t.rank), bytesOf(t.from), bytesOf(t.ends)}
 }
 
 // Load takes up what WriteTo wrote. The lexicon keeps data and reads it for as long as it lives: data must stay as it is,
@@ -261,7 +261,7 @@ func (l *Lexicon) check(a *alphabet, t *trie) error {
 	switch {
 	case len(a.class) != foldLimit || a.size < int(a.letter)+asciiWords && a.letter != classFirst || a.letter < classFirst:
 		return errors.New("the classes are damaged")
-	case n == 0 || len(t.flags) != n || len(t.self) != (n+63)/64 || len(t.rank) != len(t.self) || len(t.nodes) < n+a.size || len(t.from) == 0:
+	case n == 0 || len(t.flags) != n || len(t.self) != (n+63)/64 || len(t.rank) != len(t.self) || len(t.nodes) != n || len(t.class) < n+a.size || len(t.from) == 0:
 		return errors.New("the automaton has another size")
 	}
 	for _, c := range a.class {
@@ -269,15 +269,16 @@ func (l *Lexicon) check(a *alphabet, t *trie) error {
 			return errors.New("a class is out of range")
 		}
 	}
-	for _, v := range t.nodes[n:] {
+	for _, v := range t.class[n:] {
 		if v != 0 {
 			return errors.New("the automaton's end is not empty")
 		}
 	}
+	t.shortcut(a.size)
 	ended := uint32(0)
-	for i, v := range t.nodes[:n] {
-		base, fail := int(v>>baseShift&slotMask), int(v>>failShift&slotMask)
-		if base+a.size > len(t.nodes) || fail >= n || i > 0 && uint16(v) != 0 && t.cold[fail] >= t.cold[i] || i == 0 && (fail != 0 || t.cold[0] != 0 || base != 0) {
+	for i, v := range t.nodes {
+		base, fail := int(v&slotMask), int(v>>failShift&slotMask)
+		if base+a.size > len(t.class) || fail >= n || i > 0 && t.class[i] != 0 && t.cold[fail] >= t.cold[i] || i == 0 && (fail != 0 || t.cold[0] != 0 || base != 0) {
 			return fmt.Errorf("slot %d leads nowhere", i)
 		}
 		here := v&endsHere != 0
@@ -326,7 +327,7 @@ func (r *sectionReader) next() []byte {
 }
 
 func (r *sectionReader) trie() *trie {
-	return &trie{nodes: sliceOf[uint64](r.next()), cold: r.next(), flags: r.next(), self: sliceOf[uint64](r.next()), rank: sliceOf[uint32](r.next()),
+	return &trie{class: sliceOf[uint16](r.next()), nodes: sliceOf[uint64](r.next()), cold: r.next(), flags: r.next(), self: sliceOf[uint64](r.next()), rank: sliceOf[uint32](r.next()),
 		from: sliceOf[uint32](r.next()), ends: sliceOf[uint32](r.next())}
 }
 

@@ -70,12 +70,17 @@ const (
 // says yes.
 type sweep struct {
 	cursor
-	n      int // classes in the block
+	block
 	first  int // index of the block's first rune in T
-	class  [sweepRunes + sweepMargin + 4]uint16
 	maybe  [sweepRunes + sweepMargin + 1]uint16
 	walked [(sweepRunes+sweepMargin)/64 + 1]uint64 // bit j: rune j has been walked from
-	off    [sweepRunes + sweepMargin + 4]int32     // where each begins in the text
+}
+
+// block is a piece of a text as classes, skipped runes left out.
+type block struct {
+	n     int
+	class [sweepRunes + sweepMargin + 4]uint16
+	off   [sweepRunes + sweepMargin + 4]int32 // where each begins in the text
 }
 
 // whole scans the whole text.
@@ -84,7 +89,7 @@ func (s *sweep) whole() {
 	s.n, s.first = 0, 0
 	read := 0
 	for {
-		read = s.fill(read)
+		read = s.fill(c.text, c.l.letters, read)
 		limit := s.n
 		if read < len(c.text) {
 			limit -= sweepMargin
@@ -116,19 +121,18 @@ func (s *sweep) whole() {
 	c.settle(true)
 }
 
-// fill reads classes from offset read on and returns where it stopped.
-func (s *sweep) fill(read int) int {
-	text, a := s.text, s.l.letters
+// fill reads classes of text from offset i on, behind those it has, as many as there is room for, and returns where it
+// stopped.
+func (b *block) fill(text []byte, a *alphabet, i int) int {
 	class := (*[foldLimit]uint16)(a.class)
-	n := s.n
-	i := read
+	n := b.n
 	for i < len(text) && uint(n) < sweepRunes+sweepMargin {
 		var k uint16
 		size := 1
-		if b := text[i]; b < utf8.RuneSelf {
-			k = class[b]
-		} else if b >= 0xE1 && b != 0xED && b <= 0xEF && i+2 < len(text) && text[i+1]&0xC0 == 0x80 && text[i+2]&0xC0 == 0x80 {
-			k = class[uint32(b&0x0F)<<12|uint32(text[i+1]&0x3F)<<6|uint32(text[i+2]&0x3F)]
+		if x := text[i]; x < utf8.RuneSelf {
+			k = class[x]
+		} else if x >= 0xE1 && x != 0xED && x <= 0xEF && i+2 < len(text) && text[i+1]&0xC0 == 0x80 && text[i+2]&0xC0 == 0x80 {
+			k = class[uint32(x&0x0F)<<12|uint32(text[i+1]&0x3F)<<6|uint32(text[i+2]&0x3F)]
 			size = 3
 		} else {
 			var r rune
@@ -136,14 +140,20 @@ func (s *sweep) fill(read int) int {
 			k = a.of(r)
 		}
 		if k != classSkip {
-			s.class[n], s.off[n] = k, int32(i)
+			b.class[n], b.off[n] = k, int32(i)
 			n++
 		}
 		i += size
 	}
-	s.n = n
-	clear(s.class[n : n+4]) // classOther
+	b.n = n
+	clear(b.class[n : n+4]) // classOther
 	return i
+}
+
+// endOf is where rune k of the block ends in text.
+func (b *block) endOf(text []byte, k int) int {
+	_, size := utf8.DecodeRune(text[b.off[k]:])
+	return int(b.off[k]) + size
 }
 
 // look finds the patterns that begin in the first limit runes of the block. It goes over the block in passes without
@@ -257,7 +267,7 @@ func (s *sweep) walk(j int) {
 			continue
 		}
 		for _, p := range t.endsAt(n) {
-			if s.l.patterns[p].separable && evenGaps(s.text[s.off[j]:s.endOf(k)]) {
+			if s.l.patterns[p].separable && evenGaps(s.text[s.off[j]:s.endOf(s.text, k)]) {
 				s.hit(p, j, k, true)
 			}
 		}
@@ -272,19 +282,13 @@ func (s *sweep) border(j int) bool {
 	return s.borderBefore(int(s.off[0]))
 }
 
-// endOf is where rune k of the block ends in T.
-func (s *sweep) endOf(k int) int {
-	_, size := utf8.DecodeRune(s.text[s.off[k]:])
-	return int(s.off[k]) + size
-}
-
 // hit takes a pattern from rune j to rune k: at once where nothing around it matters.
 func (s *sweep) hit(p uint32, j, k int, sep bool) {
 	x := &s.l.patterns[p]
 	if x.endWord && s.l.letters.isWord(s.class[k+1]) {
 		return
 	}
-	h := raw{pattern: int32(p), sep: sep, start: int(s.off[j]), end: s.endOf(k), from: int32(s.first + j), to: int32(s.first + k + 1)}
+	h := raw{pattern: int32(p), sep: sep, start: int(s.off[j]), end: s.endOf(s.text, k), from: int32(s.first + j), to: int32(s.first + k + 1)}
 	if !s.plain || !x.plain || sep {
 		s.push(h)
 	} else if !s.l.scoped || s.l.inScope(h.pattern, s.scene) {

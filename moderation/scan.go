@@ -91,7 +91,7 @@ func (c *cursor) advance(end int) {
 // follow is the stateful loop: one automaton over T from at to end. It returns how many runes have been seen then.
 func (c *cursor) follow(st *state, t *trie, a *alphabet, end int) int {
 	text := c.text[:end-c.base]
-	class, nodes := (*[foldLimit]uint16)(a.class), t.nodes
+	class, check, nodes, root := (*[foldLimit]uint16)(a.class), t.class, t.nodes, t.root
 	n := st.node
 	v := nodes[n]
 	seen := c.seen
@@ -136,17 +136,23 @@ func (c *cursor) follow(st *state, t *trie, a *alphabet, end int) int {
 				loose = st.loose != 0
 			}
 		}
-		for {
-			next := uint32(v>>baseShift)&slotMask + uint32(k)
-			if w := nodes[next]; uint16(w) == k {
-				n, v = next, w
-				break
-			}
-			if n == 0 {
-				break
-			}
-			n = uint32(v>>failShift) & slotMask
+		if uint32(v>>failShift)&slotMask == 0 { // at most one rune under way: no branch on what comes
+			child, other := uint32(v&slotMask)+uint32(k), root[k]
+			same := int32(uint32(check[child]^k)-1) >> 31 // all bits, if the class there is k
+			n = other ^ (other^child)&uint32(same)
 			v = nodes[n]
+		} else {
+			for {
+				if child := uint32(v&slotMask) + uint32(k); check[child] == k {
+					n, v = child, nodes[child]
+					break
+				}
+				if n == 0 {
+					break
+				}
+				n = uint32(v>>failShift) & slotMask
+				v = nodes[n]
+			}
 		}
 		if v >= endsChain {
 			c.ends(t, a, n, c.base+i, seen)

@@ -9,10 +9,12 @@ import (
 // trie is an Aho-Corasick automaton as a double array: the child of node n by class c is slot base(n)+c if the class kept
 // there is c. No two nodes share a base, so the class alone proves the parent. Node 0 is the root, its base 0.
 //
-// A slot is one word: 16 bits class, 23 bits base, 23 bits fail, a bit "a pattern ends here", a bit "one ends here or on
-// the fail chain". What only hits and window edges need lies apart.
+// A slot is a class, looked at for every rune, and a word, looked at when the class is right: 31 bits base, 31 bits fail, a
+// bit "a pattern ends here", a bit "one ends here or on the fail chain". What only hits and window edges need lies apart.
 type trie struct {
+	class []uint16 // of the slot's node; longer than nodes, so that base+class is always inside
 	nodes []uint64
+	root  []uint32 // by class: the root's child; 0 if there is none
 	cold  []uint8  // runes from the root
 	flags []uint8  // what lies below a node
 	self  []uint64 // bit n: patterns end at node n
@@ -24,14 +26,13 @@ type trie struct {
 }
 
 const (
-	slotBits   = 23
+	slotBits   = 31
 	slotMask   = 1<<slotBits - 1
-	baseShift  = 16
-	failShift  = baseShift + slotBits
+	failShift  = slotBits
 	endsHere   = 1 << 62
 	endsChain  = 1 << 63
-	maxSlots   = 1 << slotBits
-	probeLimit = 64 // places tried before later searches begin further on; bounds building time at the price of some empty slots
+	maxSlots   = 1 << 26 // ours: half a gigabyte
+	probeLimit = 64      // places tried before later searches begin further on; bounds building time at the price of some empty slots
 )
 
 // What lies strictly below a node.
@@ -43,7 +44,7 @@ const (
 	belowSepAny
 )
 
-var errTooBig = errors.New("the entries together are too long; at most about eight million characters")
+var errTooBig = errors.New("the entries together are too long; at most some sixty million characters")
 
 // newTrie builds the automaton of sequences of classes: seqs[p] for each pattern p of order, which is sorted here; marks[p]
 // is what it counts as for the nodes above its end.
@@ -59,6 +60,7 @@ func newTrie(order []uint32, seqs [][]uint16, marks []uint8, classes int) (*trie
 		return nil, err
 	}
 	b.link()
+	b.t.shortcut(classes)
 	return b.t, nil
 }
 
@@ -91,6 +93,7 @@ func (b *trieBuilder) grow(n int) {
 		return
 	}
 	n = max(n, old+old/4, b.classes+1024)
+	b.t.class = append(b.t.class, make([]uint16, n-old)...)
 	b.t.nodes = append(b.t.nodes, make([]uint64, n-old)...)
 	b.t.cold = append(b.t.cold, make([]uint8, n-old)...)
 	b.t.flags = append(b.t.flags, make([]uint8, n-old)...)
@@ -148,12 +151,12 @@ func (b *trieBuilder) place() error {
 			return errTooBig
 		}
 		b.baseUsed[base] = true
-		b.t.nodes[n.slot] |= uint64(base) << baseShift
+		b.t.nodes[n.slot] |= uint64(base)
 		for i, c := range classes {
 			slot := base + int32(c)
 			b.take(slot)
 			top = max(top, slot)
-			b.t.nodes[slot] = uint64(c)
+			b.t.class[slot] = c
 			b.t.cold[slot] = n.depth + 1
 			hi := n.hi
 			if i+1 < len(starts) {
@@ -165,12 +168,13 @@ func (b *trieBuilder) place() error {
 	// Leaves point at an empty stretch behind everything, so that no class is found there.
 	size := int(top) + 1 + b.classes
 	b.grow(size)
-	b.t.nodes = slices.Clip(b.t.nodes[:size])
+	b.t.class = slices.Clip(b.t.class[:size])
+	b.t.nodes = slices.Clip(b.t.nodes[:top+1])
 	b.t.cold = slices.Clip(b.t.cold[:top+1])
 	b.t.flags = slices.Clip(b.t.flags[:top+1])
 	for _, n := range b.queue[1:] {
-		if b.t.nodes[n.slot]>>baseShift&slotMask == 0 {
-			b.t.nodes[n.slot] |= uint64(top+1) << baseShift
+		if b.t.nodes[n.slot]&slotMask == 0 {
+			b.t.nodes[n.slot] |= uint64(top + 1)
 		}
 	}
 	if size >= maxSlots {
@@ -231,7 +235,7 @@ func (b *trieBuilder) link() {
 	t.self, t.rank = make([]uint64, words), make([]uint32, words)
 	for _, n := range b.queue[1:] {
 		if n.parent != 0 {
-			c := uint16(t.nodes[n.slot])
+			c := t.class[n.slot]
 			f := t.step(t.failOf(uint32(n.parent)), c)
 			t.nodes[n.slot] |= uint64(f) << failShift
 			t.nodes[n.slot] |= t.nodes[f] & endsChain
@@ -272,14 +276,24 @@ func (b *trieBuilder) link() {
 	}
 }
 
+// shortcut fills root.
+func (t *trie) shortcut(classes int) {
+	t.root = make([]uint32, classes)
+	for c := range t.root {
+		if c >= int(classFirst) && t.class[c] == uint16(c) {
+			t.root[c] = uint32(c)
+		}
+	}
+}
+
 func (t *trie) failOf(n uint32) uint32 { return uint32(t.nodes[n]>>failShift) & slotMask }
 
 // step follows class c from node n.
 func (t *trie) step(n uint32, c uint16) uint32 {
 	for {
 		v := t.nodes[n]
-		next := uint32(v>>baseShift)&slotMask + uint32(c)
-		if uint16(t.nodes[next]) == c {
+		next := uint32(v&slotMask) + uint32(c)
+		if t.class[next] == c {
 			return next
 		}
 		if n == 0 {
@@ -291,8 +305,8 @@ func (t *trie) step(n uint32, c uint16) uint32 {
 
 // child follows class c from node n without falling back; 0 if there is none.
 func (t *trie) child(n uint32, c uint16) uint32 {
-	next := uint32(t.nodes[n]>>baseShift)&slotMask + uint32(c)
-	if uint16(t.nodes[next]) == c {
+	next := uint32(t.nodes[n]&slotMask) + uint32(c)
+	if t.class[next] == c {
 		return next
 	}
 	return 0
@@ -320,5 +334,5 @@ func (t *trie) deepest(n uint32, flags uint8) uint32 {
 
 // bytes is the size of the arrays.
 func (t *trie) bytes() int {
-	return 8*len(t.nodes) + len(t.cold) + len(t.flags) + 8*len(t.self) + 4*(len(t.rank)+len(t.from)+len(t.ends))
+	return 2*len(t.class) + 8*len(t.nodes) + len(t.cold) + len(t.flags) + 8*len(t.self) + 4*(len(t.rank)+len(t.from)+len(t.ends))
 }

@@ -47,7 +47,7 @@ func (w *Window) Spare(hit func(Finding) bool) { w.c.spare = hit }
 // Step is what one Write, Close or Resume allows.
 type Step struct {
 	Release   []byte    // text that may now be shown, in order; valid until the next call. Never cuts a rune
-	Findings  []Finding // completed by this step, ordered by End, then Start
+	Findings  []Finding // completed by this step, ordered by End, then Start; valid until the next call
 	Violation *Finding  // the first violation; after it nothing is released any more, unless Resume is called
 }
 
@@ -104,7 +104,7 @@ func (w *Window) shift() {
 		w.c.base = keep
 	}
 	w.c.text = w.buf
-	w.c.found = nil
+	w.c.found = w.c.found[:0]
 }
 
 // look reads what has arrived and says what may be shown.
