@@ -31,6 +31,7 @@ type Workbench struct {
 	*Register
 	Base     func() ([]List, error) // starter and configured lists, read now
 	Evidence Evidence
+	Cache    Cache                           // of compiled lexicons; empty: none
 	Accept   func(*moderation.Lexicon) error // refuses a lexicon that must not be in force: the policy's tests fail with it; nil: none
 }
 
@@ -91,7 +92,7 @@ func (w *Workbench) Compile(own []moderation.Entry, now time.Time) (*moderation.
 	for _, l := range lists {
 		base = append(base, l.Entries...)
 	}
-	l, err := Compile(base, own, Today(now))
+	l, err := w.Cache.Compile(moderation.InForce(Merge(base, own), Today(now)))
 	if err != nil {
 		return nil, fmt.Errorf("lexicon: %w", err)
 	}

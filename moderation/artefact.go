@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"reflect"
 	"strings"
 	"unsafe"
 )
@@ -196,10 +195,10 @@ func encodeEntries(entries []Entry) ([]byte, error) {
 	out := binary.AppendUvarint(nil, uint64(len(entries)))
 	put := func(s string) { out = append(binary.AppendUvarint(out, uint64(len(s))), s...) }
 	for _, e := range entries {
-		rest := e
-		rest.ID, rest.Text, rest.Category, rest.Tier, rest.Source = "", "", "", "", ""
 		more := ""
-		if !reflect.DeepEqual(rest, Entry{}) {
+		if !usual(&e) {
+			rest := e
+			rest.ID, rest.Text, rest.Category, rest.Tier, rest.Source = "", "", "", "", ""
 			b, err := json.Marshal(rest)
 			if err != nil {
 				return nil, err
@@ -211,6 +210,12 @@ func encodeEntries(entries []Entry) ([]byte, error) {
 		}
 	}
 	return out, nil
+}
+
+// usual tells an entry of which no more is said than where it belongs and comes from.
+func usual(e *Entry) bool {
+	return e.Kind == Contain && !e.Allow && e.Severity == 0 && !e.Border && e.Forms == Forms{} && len(e.Context) == 0 && isEmpty(e.Scope) &&
+		e.Owner == "" && e.Note == "" && e.Expires == ""
 }
 
 func decodeEntries(data []byte) ([]Entry, error) {

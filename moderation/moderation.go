@@ -13,7 +13,6 @@ package moderation
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -225,14 +224,22 @@ func sequences(texts [][]rune, of []uint32, class func(rune) uint16) [][]uint16 
 	return seqs
 }
 
-// hashOf is the SHA-256 of the folding tables' version and the entries.
+// HashOf is the hash that a lexicon of these entries has: the hex SHA-256 of the folding tables' version and the entries,
+// whatever their order.
+func HashOf(entries []Entry) string {
+	sorted := slices.Clone(entries)
+	slices.SortStableFunc(sorted, func(a, b Entry) int { return strings.Compare(a.ID, b.ID) })
+	return hashOf(sorted)
+}
+
 func hashOf(sorted []Entry) string {
 	h := sha256.New()
 	h.Write([]byte(foldVersion + "\n"))
-	out := json.NewEncoder(h)
-	for _, e := range sorted {
-		_ = out.Encode(e) // strings and numbers into a hash: cannot fail
+	text, err := encodeEntries(sorted)
+	if err != nil {
+		text = []byte(err.Error()) // strings and numbers: cannot fail
 	}
+	h.Write(text)
 	return hex.EncodeToString(h.Sum(nil))
 }
 

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -34,7 +35,7 @@ func (in *installation) workbench(ctx context.Context) (*lexicon.Workbench, erro
 	if err != nil {
 		return nil, err
 	}
-	return &lexicon.Workbench{Register: register, Base: in.config.lists, Accept: in.config.accept,
+	return &lexicon.Workbench{Register: register, Base: in.config.lists, Accept: in.config.accept, Cache: lexicon.Cache(filepath.Join(in.config.Data, "cache")),
 		Evidence: lexicon.Evidence{Bank: mustAnswer, Benign: benign, Traffic: in.talk, Judge: in.judge}}, nil
 }
 
