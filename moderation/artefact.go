@@ -167,8 +167,9 @@ func load(data []byte) (*Lexicon, error) {
 // loadPatterns takes up the patterns; those of kind pattern are compiled again.
 func (l *Lexicon) loadPatterns(rows []patternRow) error {
 	l.patterns = make([]pattern, len(rows))
+	forms := formNames()
 	for i, row := range rows {
-		if row.Entry < 0 || int(row.Entry) >= len(l.entries) || int(row.Form) >= len(formNames()) || row.Role > uint8(roleWord) || row.Runes > MaxRunes {
+		if row.Entry < 0 || int(row.Entry) >= len(l.entries) || int(row.Form) >= len(forms) || row.Role > uint8(roleWord) || row.Runes > MaxRunes {
 			return fmt.Errorf("pattern %d is damaged", i)
 		}
 		e := &l.entries[row.Entry]
@@ -176,7 +177,7 @@ func (l *Lexicon) loadPatterns(rows []patternRow) error {
 			return fmt.Errorf("pattern %d is not of its entry", i)
 		}
 		flag := func(k int) bool { return row.Flags>>k&1 != 0 }
-		l.patterns[i] = pattern{entry: row.Entry, role: role(row.Role), form: formNames()[row.Form], part: row.Part, runes: row.Runes,
+		l.patterns[i] = pattern{entry: row.Entry, role: role(row.Role), form: forms[row.Form], part: row.Part, runes: row.Runes,
 			separable: flag(0), onlySep: flag(1), startWord: flag(2), endWord: flag(3), plain: flag(4), free: flag(5)}
 		if e.Kind == Pattern && role(row.Role) == roleHit {
 			p, err := compilePattern(e.Text, l.table)

@@ -106,7 +106,7 @@ func ParsePolicy(name string, text []byte) (*Policy, error) {
 	case len(tree.Docs) > 1:
 		return nil, fmt.Errorf("policy %s: holds %d documents; a policy is one", name, len(tree.Docs))
 	case len(bytes.TrimSpace(text)) == 0 || tree.Docs[0].Body == nil:
-		return nil, fmt.Errorf("policy %s: is empty; begin with name: and default:", name)
+		return nil, fmt.Errorf("policy %s: is empty; it begins with the fields name and default", name)
 	}
 	if bad := foreign(tree.Docs[0].Body); bad != nil {
 		return nil, explain(&yaml.SyntaxError{Message: "anchors, aliases and merge keys are not read in a policy; write it out", Token: bad.GetToken()})
