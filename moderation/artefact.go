@@ -152,7 +152,7 @@ func load(data []byte) (*Lexicon, error) {
 		return nil, errors.New("the filter has another size")
 	}
 	if cold.Syllables > 0 {
-		l.syllables = &alphabet{class: sliceOf[uint16](r.next()), beyond: map[rune]uint16{}, letter: classFirst, size: cold.Syllables}
+		l.syllables = &alphabet{class: sliceOf[uint16](r.next()), beyond: map[rune]uint16{}, letter: classFirst, size: cold.Syllables, foreign: true}
 		l.sounds = r.trie()
 		if err := l.check(l.syllables, l.sounds); err != nil {
 			return nil, err

@@ -25,6 +25,8 @@ type alphabet struct {
 	beyond map[rune]uint16 // folded runes of the alphabet past foldLimit
 	letter uint16          // class of '0': classes of separators lie below, those of ASCII letters and digits in letter … letter+35
 	size   int             // number of classes
+
+	foreign bool // ASCII has no place in it
 }
 
 // asciiWords is the number of classes of 0-9 and a-z.

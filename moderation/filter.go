@@ -195,7 +195,9 @@ func (s *sweep) look(limit int) {
 				continue
 			}
 			for k := max(0, j-3); k < min(j, limit); k++ {
-				s.over(k)
+				if c := class[k]; c >= a.letter && s.l.words.root[c] != 0 && !(k > 0 && a.isWord(c) && a.isWord(class[k-1])) {
+					s.over(k)
+				}
 			}
 		}
 	}
@@ -203,7 +205,7 @@ func (s *sweep) look(limit int) {
 
 // over looks at a rune behind which a separator stands: may a pattern begin there, were there none?
 func (s *sweep) over(j int) {
-	if s.class[j] < s.l.letters.letter || s.walked[j/64]>>(j%64)&1 != 0 {
+	if s.walked[j/64]>>(j%64)&1 != 0 {
 		return
 	}
 	next := [4]uint16{s.class[j]}

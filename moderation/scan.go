@@ -1,6 +1,7 @@
 package moderation
 
 import (
+	"encoding/binary"
 	"slices"
 	"unicode/utf8"
 )
@@ -98,6 +99,13 @@ func (c *cursor) follow(st *state, t *trie, a *alphabet, end int) int {
 	low := a.letter
 	loose := st.loose != 0
 	for i := c.at - c.base; i < len(text); {
+		if a.foreign && n == 0 {
+			if skipped := plainASCII(text[i:]); skipped > 0 {
+				i += skipped
+				seen += skipped
+				continue
+			}
+		}
 		var k uint16
 		size := 1
 		if b := text[i]; b < utf8.RuneSelf {
@@ -160,6 +168,19 @@ func (c *cursor) follow(st *state, t *trie, a *alphabet, end int) int {
 	}
 	st.node = n
 	return seen
+}
+
+// plainASCII is how many bytes text begins with, in eights, that are printable ASCII, each a rune that is not skipped.
+func plainASCII(text []byte) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	n := 0
+	for ; n+8 <= len(text); n += 8 {
+		x := binary.LittleEndian.Uint64(text[n:])
+		if (x|x+ones|x-0x20*ones)&tops != 0 {
+			break
+		}
+	}
+	return n
 }
 
 // within is the longest suffix on the chain of n of at most this many runes.

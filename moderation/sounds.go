@@ -10,7 +10,7 @@ func syllableClass(s uint16) uint16 {
 
 // newSyllables maps every rune to its reading: characters that sound alike are one class.
 func newSyllables(table *[foldLimit]rune) *alphabet {
-	a := &alphabet{class: make([]uint16, foldLimit), beyond: map[rune]uint16{}, letter: classFirst}
+	a := &alphabet{class: make([]uint16, foldLimit), beyond: map[rune]uint16{}, letter: classFirst, foreign: true}
 	for r := range rune(foldLimit) {
 		f := table[r]
 		if f == skip {
