@@ -21,9 +21,9 @@ type LexiconFacts struct {
 // BankFacts is what the lexicon in force refuses of the must-answer bank, as a policy decides. It measures the lexicon
 // alone: no model is asked.
 type BankFacts struct {
-	Texts   int    `json:"texts"`
-	Refused int    `json:"refused"`
-	Policy  string `json:"policy"` // hash of the policy that decided
+	Questions int    `json:"questions"`
+	Refused   int    `json:"refused"` // in any language
+	Policy    string `json:"policy"`  // hash of the policy that decided
 }
 
 // LexiconInForce reads the newest lexicon.in_force event; its At is when that very lexicon (by hash) first took effect, so

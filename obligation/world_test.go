@@ -96,7 +96,7 @@ func newWorld(t *testing.T) *world {
 		}
 	}
 	w.policy(map[string]moderation.Gaps{"in": {}, "out": {}})
-	w.bank = &BankFacts{Texts: 1000, Refused: 20, Policy: w.pol.Hash}
+	w.bank = &BankFacts{Questions: 1000, Refused: 20, Policy: w.pol.Hash}
 	w.lexicon(counts, time.Now().Add(-time.Hour))
 	w.asked = fullBanks()
 	w.publish()

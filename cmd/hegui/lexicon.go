@@ -67,12 +67,16 @@ func (in *installation) judgeBy(p *moderation.Policy) lexicon.Judge {
 	}
 }
 
-// overBlock counts the texts of the must-answer bank that a lexicon and a policy refuse.
+// overBlock counts the questions of the must-answer bank that a lexicon and a policy refuse, in either language: the limit
+// is one on questions, and translations that pass must not thin it out.
 func (in *installation) overBlock(l *moderation.Lexicon, p *moderation.Policy) obligation.BankFacts {
 	bank, refuses := obligation.BankFacts{Policy: p.Hash()}, in.judgeBy(p)
-	for _, t := range mustAnswer() {
-		bank.Texts++
-		if slices.ContainsFunc(l.ScanIn(t.Scene(), []byte(t.Text)), func(f moderation.Finding) bool { return refuses(t, f) }) {
+	for _, q := range assessment.MustAnswer() {
+		bank.Questions++
+		if slices.ContainsFunc([]string{q.ZH, q.EN}, func(text string) bool {
+			t := lexicon.Text{ID: q.ID, Text: text, Direction: "in"}
+			return slices.ContainsFunc(l.ScanIn(t.Scene(), []byte(text)), func(f moderation.Finding) bool { return refuses(t, f) })
+		}) {
 			bank.Refused++
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hegui/hegui/assessment"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/obligation"
 )
@@ -77,7 +78,7 @@ tests:
 		t.Errorf("%d events, %v", len(events), err)
 	}
 	l, err := obligation.LexiconInForce(t.Context(), sv.in.journal)
-	if err != nil || l.Hash != sv.lexicon.Load().Hash() || l.Bank == nil || l.Bank.Policy != sv.policy.Load().Hash() || l.Bank.Texts != len(mustAnswer()) {
+	if err != nil || l.Hash != sv.lexicon.Load().Hash() || l.Bank == nil || l.Bank.Policy != sv.policy.Load().Hash() || l.Bank.Questions != len(assessment.MustAnswer()) {
 		t.Errorf("the bank was not measured with what is in force: %+v %v", l, err)
 	}
 	// A policy that lets hits of the block tier go on shows in the register, and what it allows it does not over-block.

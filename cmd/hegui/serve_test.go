@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hegui/hegui/assessment"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/internal/testkit"
@@ -254,7 +255,7 @@ func TestJobs(t *testing.T) {
 				t.Errorf("%s: %v", r.Duty.ID, facts)
 			}
 		case "P4-08":
-			if facts["bank_texts"] != len(mustAnswer()) || facts["bank_refusal_rate"].(float64) > measures.OverBlockLimit {
+			if facts["bank_questions"] != len(assessment.MustAnswer()) || facts["bank_refusal_rate"].(float64) > measures.OverBlockLimit {
 				t.Errorf("%s: %v", r.Duty.ID, facts)
 			}
 		}
