@@ -284,6 +284,7 @@ func (j *judgement) overBlocks(l LexiconFacts, p PolicyFacts) {
 		j.mend("查看词库页列出的误伤词条，改其级别或加白名单后重新发布。", "Look at the entries that refuse bank questions on the lexicon page, change their tier or add allow entries, and publish again.")
 	case rate > measures.OverBlockTarget:
 		status = Notice
+		j.say(Notice, "误拒率高于自定目标。", "The lexicon's rate of wrong refusals is above our own aim.")
 		j.mend("查看词库页列出的误伤词条。", "Look at the entries that refuse bank questions on the lexicon page.")
 	}
 	j.sayf(status, "现行词库误拒非拒答测试题库 %d 题中的 %d 题（%.1f%%；上限 5%%，自定目标 2%%）。",

@@ -105,7 +105,7 @@ func TestChecks(t *testing.T) {
 			r.Guards = []exchange.Outage{{Guard: "moderate_out", Rule: "degraded", Detector: "remote-1"}}
 		}), Short, "at times: remote-1"},
 		{"P4-08", "2 % of the bank", good, Notice, "1000, the lexicon in force refuses 20 (2.0 %"},
-		{"P4-08", "more than our aim", refusing(21), Notice, "refuses 21"},
+		{"P4-08", "more than our aim", refusing(21), Notice, "above our own aim"},
 		{"P4-08", "at the limit", refusing(50), Notice, "refuses 50"},
 		{"P4-08", "over the limit", refusing(51), Breach, "refuses 51"},
 		{"P4-08", "not measured", func(w *world) { w.bank = nil; lexicon(func(map[string]int) {}, time.Minute)(w) }, Unknown, "have not been run"},
