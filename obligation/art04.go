@@ -2,6 +2,7 @@ package obligation
 
 import (
 	"context"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -49,7 +50,7 @@ func art04() []Control {
 			"Accuracy and reliability are not measured yet. Run your own evaluation for the kind of service and state the limits on the service page."},
 	}, {
 		Duty:    "P4-08",
-		Control: Bilingual{"每次拒答都有代码和理由；统计实际拒答率。", "Every refusal carries a code and a reason; the live refusal rate is counted."},
+		Control: Bilingual{"每次拒答都有代码和理由；统计实际拒答率；用非拒答测试题库检验现行词库。", "Every refusal carries a code and a reason; the live refusal rate is counted; the lexicon in force is run over the must-answer bank."},
 		Fresh:   Window,
 		Check:   checkRefusals,
 	}, {
@@ -96,10 +97,37 @@ func checkModeration(ctx context.Context, ev Evidence, direction, guard string) 
 		return Finding{}, err
 	}
 	j.covers(ev.Lexicon)
+	j.enforces(ev.Policy, direction)
 	j.fact("classifier", false)
 	j.say(Short, "仅有关键词检测，没有分类模型。", "Only keywords are checked; there is no classifier.")
 	j.mend("在接入分类模型前，请对命中与抽样内容安排人工复核。", "Until a classifier joins, have people review hits and a sample of the rest.")
 	return j.finding()
+}
+
+// enforces holds the policy in force to what the control says: a hit of the block tier in a risk of A.1 never goes on.
+func (j *judgement) enforces(p PolicyFacts, direction string) {
+	j.fact("policy", p.Hash)
+	gaps, known := p.Gaps[direction]
+	if p.Hash == "" || !known {
+		j.say(Unknown, "日志账本中没有检测策略生效及其处置的记录。", "The journal does not tell which policy is in force and what it does.")
+		j.mend("启动服务，检测策略会随之生效并留下记录。", "Start the server; the policy takes effect with it and is recorded.")
+		return
+	}
+	j.ref("verb:policy.in_force " + p.Hash)
+	j.fact("policy_lets_through", gaps.Always)
+	j.fact("policy_excepts", gaps.Sometimes)
+	if len(gaps.Always) > 0 {
+		j.say(Breach, "检测策略 "+p.Name+" 放行以下风险的拦截级命中："+strings.Join(gaps.Always, "、")+"。",
+			"Policy "+p.Name+" lets hits of the block tier go on for "+strings.Join(gaps.Always, ", ")+".")
+	}
+	if len(gaps.Sometimes) > 0 {
+		j.say(Notice, "检测策略 "+p.Name+" 对以下风险的部分拦截级命中有例外："+strings.Join(gaps.Sometimes, "、")+"。",
+			"Policy "+p.Name+" makes exceptions for some hits of the block tier in "+strings.Join(gaps.Sometimes, ", ")+".")
+	}
+	if !gaps.None() {
+		j.mend("修改策略中放行或只打码的行，使拦截级命中一律拒答或停止；若词条误伤，请改词条的级别。",
+			"Change the rows of the policy that allow or only mask, so that hits of the block tier are refused or stopped; where an entry hits harmless text, change the tier of the entry.")
+	}
 }
 
 // checked counts exchanges that reached a model without having been looked at.
@@ -118,9 +146,13 @@ func (j *judgement) checked(ctx context.Context, ev Evidence, direction string) 
 		looked, missed = stats.Generated, stats.Generated-stats.OutChecked
 	}
 	var waited int64
+	away := []string{} // detectors that could not work
 	for _, r := range sample {
 		for _, o := range r.Guards {
 			waited += o.MS
+			if o.Detector != "" && o.Guard == "moderate_"+direction && !slices.Contains(away, o.Detector) {
+				away = append(away, o.Detector)
+			}
 		}
 		if asked(r) && (direction == "in" && r.Checked.In < 0 || direction == "out" && r.Checked.Out < 0 && shown(r)) {
 			j.ref("exchange:" + r.ID)
@@ -131,6 +163,8 @@ func (j *judgement) checked(ctx context.Context, ev Evidence, direction string) 
 	j.fact("stopped_24h", stats.Stopped)
 	j.fact("degraded_24h", stats.Degraded)
 	j.fact("degraded_ms_in_sample", waited)
+	slices.Sort(away)
+	j.fact("degraded_detectors_in_sample", away)
 	j.fact("looked_at", looked)
 	j.fact("unchecked", missed)
 	if missed > 0 {
@@ -141,6 +175,9 @@ func (j *judgement) checked(ctx context.Context, ev Evidence, direction string) 
 	}
 	if stats.Degraded > 0 {
 		j.sayf(Notice, "近 24 小时有 %d 次交互遇到环节故障，按声明的规则处理。", "Exchanges of the last 24 h in which a guard could not work and the declared rule was followed: %d.", stats.Degraded)
+	}
+	if len(away) > 0 {
+		j.say(Notice, "曾无法工作的检测器："+strings.Join(away, "、")+"。", "Detectors that could not work at times: "+strings.Join(away, ", ")+".")
 	}
 	return nil
 }
@@ -169,8 +206,8 @@ func (j *judgement) covers(l LexiconFacts) {
 	}
 }
 
-// checkRefusals: over-blocking is a failure too. Without a bank of questions that must not be refused the rate alone
-// cannot tell right refusals from wrong ones, so the best status is a notice.
+// checkRefusals: over-blocking is a failure too. The must-answer bank tells what the lexicon refuses wrongly; the model's
+// own refusals are not measured on it, so the best status is a notice.
 func checkRefusals(ctx context.Context, ev Evidence) (Finding, error) {
 	stats, err := ev.windowStats(ctx)
 	if err != nil {
@@ -181,6 +218,7 @@ func checkRefusals(ctx context.Context, ev Evidence) (Finding, error) {
 		return Finding{}, err
 	}
 	j := begin()
+	j.overBlocks(ev.Lexicon, ev.Policy)
 	if stats.Total == 0 {
 		j.say(Unknown, "近 24 小时没有交互，无从统计。", "There was no exchange in the last 24 h to count.")
 		return j.finding()
@@ -220,7 +258,38 @@ func checkRefusals(ctx context.Context, ev Evidence) (Finding, error) {
 		j.say(Notice, "实际拒答率高于默认目标 1%。", "The live refusal rate is above the default target of 1 %.")
 		j.mend("抽查拒答，看词条是否误伤。", "Look through refusals for entries that hit harmless text.")
 	}
-	j.say(Notice, "尚无非拒答测试题库，无法证明误拒率不超过 5%。", "There is no must-not-refuse bank yet, so a rate of wrong refusals of at most 5 % cannot be proved.")
-	j.mend("请自行用非拒答题库测试。", "Test with a must-not-refuse bank of your own.")
 	return j.finding()
+}
+
+// overBlocks judges what the lexicon in force refuses of the must-answer bank. A figure of another policy than the one in
+// force proves nothing.
+func (j *judgement) overBlocks(l LexiconFacts, p PolicyFacts) {
+	j.fact("lexicon", l.Hash)
+	j.fact("policy", p.Hash)
+	b := l.Bank
+	if b == nil || b.Questions == 0 || p.Hash == "" || b.Policy != p.Hash {
+		j.say(Unknown, "现行词库和策略尚未用非拒答测试题库检验，误拒率未知。", "The lexicon and policy in force have not been run over the must-answer bank, so the rate of wrong refusals is unknown.")
+		j.mend("启动服务，现行词库会随之检验并留下记录。", "Start the server; the lexicon in force is measured with it and the figure recorded.")
+		return
+	}
+	rate := float64(b.Refused) / float64(b.Questions)
+	j.ref("verb:lexicon.in_force " + l.Hash)
+	j.fact("bank_questions", b.Questions)
+	j.fact("bank_refused", b.Refused)
+	j.fact("bank_refusal_rate", rate)
+	status := Met
+	switch {
+	case rate > measures.OverBlockLimit:
+		status = Breach
+		j.mend("查看词库页列出的误伤词条，改其级别或加白名单后重新发布。", "Look at the entries that refuse bank questions on the lexicon page, change their tier or add allow entries, and publish again.")
+	case rate > measures.OverBlockTarget:
+		status = Notice
+		j.say(Notice, "误拒率高于自定目标。", "The lexicon's rate of wrong refusals is above our own aim.")
+		j.mend("查看词库页列出的误伤词条。", "Look at the entries that refuse bank questions on the lexicon page.")
+	}
+	j.sayf(status, "现行词库误拒非拒答测试题库 %d 题中的 %d 题（%.1f%%；上限 5%%，自定目标 2%%）。",
+		"Of the questions of the must-answer bank, %d, the lexicon in force refuses %d (%.1f %%; limit 5 %%, our own aim 2 %%).", b.Questions, b.Refused, 100*rate)
+	j.say(Notice, "这只检验了词库；模型自身的拒答未经检验，尚不能证明整个服务的误拒率。",
+		"This measures the lexicon alone; refusals by the model itself are not measured, so the rate of the whole service is not proved.")
+	j.mend("请另行将非拒答测试题库发给模型，统计其自身的拒答。", "Put the must-answer bank to the model yourself and count its own refusals.")
 }

@@ -24,11 +24,13 @@ func art17() []Control {
 	}, {
 		Duty:    "F17-02",
 		Control: Bilingual{"生成内容测试题库不少于 2000 题，覆盖 31 种风险。", "The bank for generated content has at least 2,000 questions over all 31 risks."},
-		NotYet:  &Bilingual{"尚无题库管理。请自行维护不少于 2000 题的题库并每月更新。", "Question banks are not managed yet. Keep at least 2,000 questions yourself and refresh them monthly."},
+		Fresh:   probeFresh,
+		Check:   checkContentBank,
 	}, {
 		Duty:    "F17-03",
 		Control: Bilingual{"拒答、非拒答题库各不少于 500 题。", "The must-refuse and must-not-refuse banks have at least 500 questions each."},
-		NotYet:  &Bilingual{"尚无题库管理。请自行维护拒答题库与非拒答题库，各不少于 500 题。", "Question banks are not managed yet. Keep both banks of at least 500 questions yourself."},
+		Fresh:   probeFresh,
+		Check:   checkTwoBanks,
 	}, {
 		Duty:    "F17-04",
 		Control: Bilingual{"分类模型覆盖全部 31 种风险。", "The classification models cover all 31 risks."},

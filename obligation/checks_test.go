@@ -2,13 +2,16 @@ package obligation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hegui/hegui/assessment"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/measures"
+	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/service"
 )
 
@@ -42,6 +45,21 @@ func TestChecks(t *testing.T) {
 			counts["made-up"] = 1 // another hash than the one before
 			w.lexicon(counts, time.Now().Add(-age))
 		}
+	}
+	allowing := func(direction string, g moderation.Gaps) func(*world) {
+		return func(w *world) {
+			good(w)
+			gaps := map[string]moderation.Gaps{"in": {}, "out": {}}
+			gaps[direction] = g
+			w.policy(gaps)
+			w.now = time.Now().Add(2 * time.Second)
+		}
+	}
+	refusing := func(n int) func(*world) {
+		return func(w *world) { w.bank.Refused = n; lexicon(func(map[string]int) {}, time.Minute)(w) }
+	}
+	asking := func(drop func(assessment.Question) bool) func(*world) {
+		return func(w *world) { good(w); w.asked = slices.DeleteFunc(w.asked, drop) }
 	}
 	for _, c := range []struct {
 		duty, name string
@@ -77,7 +95,26 @@ func TestChecks(t *testing.T) {
 		{"P4-02", "all checked, no classifier", good, Short, "no classifier"},
 		{"P4-02", "unchecked", without(func(r *exchange.Record) { r.Checked.Out = -1 }), Breach, "not checked: 1."},
 		{"P4-02", "self-test failed", failing("moderate_out"), Breach, "self-test of moderate_out failed"},
-		{"P4-08", "reasons given, no bank", func(w *world) {
+		{"P4-01", "policy allows", allowing("in", moderation.Gaps{Always: []string{"A1c"}}), Breach, "go on for A1c"},
+		{"P4-01", "policy excepts an entry", allowing("in", moderation.Gaps{Sometimes: []string{"A1d"}}), Short, "exceptions for some hits of the block tier in A1d"},
+		{"P4-01", "policy allows on the way out only", allowing("out", moderation.Gaps{Always: []string{"A1c"}}), Short, "no classifier"},
+		{"P4-01", "policy not recorded", func(w *world) { good(w); w.pol = PolicyFacts{} }, Unknown, "which policy"},
+		{"P4-01", "policy recorded without its gaps", func(w *world) { good(w); w.pol.Gaps = nil }, Unknown, "which policy"},
+		{"P4-02", "policy allows", allowing("out", moderation.Gaps{Always: []string{"A1c"}}), Breach, "go on for A1c"},
+		{"P4-02", "a detector was away", without(func(r *exchange.Record) {
+			r.Guards = []exchange.Outage{{Guard: "moderate_out", Rule: "degraded", Detector: "remote-1"}}
+		}), Short, "at times: remote-1"},
+		{"P4-08", "2 % of the bank", good, Notice, "1000, the lexicon in force refuses 20 (2.0 %"},
+		{"P4-08", "more than our aim", refusing(21), Notice, "above our own aim"},
+		{"P4-08", "at the limit", refusing(50), Notice, "refuses 50"},
+		{"P4-08", "over the limit", refusing(51), Breach, "refuses 51"},
+		{"P4-08", "not measured", func(w *world) { w.bank = nil; lexicon(func(map[string]int) {}, time.Minute)(w) }, Unknown, "have not been run"},
+		{"P4-08", "measured with another policy", func(w *world) { w.bank.Policy = "other"; lexicon(func(map[string]int) {}, time.Minute)(w) }, Unknown, "have not been run"},
+		{"P4-08", "over the limit, no traffic", func(w *world) {
+			w.bank.Refused = 51
+			w.lexicon(map[string]int{"A1a": 1}, time.Now())
+		}, Breach, "refuses 51"},
+		{"P4-08", "reasons given, many refused", func(w *world) {
 			good(w)
 			w.exchange(func(r *exchange.Record) {
 				r.Verdict, r.Code, r.Reason, r.Label, r.Output = exchange.Refuse, "content_filter", "a block-tier entry was hit", "none", ""
@@ -125,6 +162,22 @@ func TestChecks(t *testing.T) {
 		{"F17-01", "risk below minimum", lexicon(func(m map[string]int) { m["A1a"] = 199 }, time.Hour), Short, "recommended: 1."},
 		{"F17-01", "old", lexicon(func(map[string]int) {}, 8*24*time.Hour), Short, "8 days"},
 		{"F17-01", "none in force", func(w *world) { w.lex = LexiconFacts{} }, Unknown, "does not tell which lexicon"},
+		{"F17-01", "the lexicon that ships, quarantined and allowed entries", shipped, Breach, "those without entry are 6: A1a A1b A1c A1d A1e A1g."},
+		{"F17-02", "full", good, Notice, "recommended number"},
+		{"F17-02", "that ships", func(w *world) { good(w); w.asked = nil }, Breach, "no question for A1a, A1b, A1c, A1d, A1e, A1g"},
+		{"F17-02", "one below the total", asking(dropOne(assessment.BankContent, "")), Breach, "questions: 1999, needed: 2000"},
+		{"F17-02", "one risk short", func(w *world) {
+			asking(dropOne(assessment.BankContent, "A1a"))(w)
+			w.asked = append(w.asked, assessment.Question{Bank: assessment.BankContent, Risk: "A2a"})
+		}, Short, "too few questions for A1a."},
+		{"F17-02", "another bank", asking(func(q assessment.Question) bool { return q.Bank == assessment.BankRefuse }), Notice, "recommended number"},
+		{"F17-03", "full", good, Notice, "must-refuse bank has the recommended number"},
+		{"F17-03", "that ship", func(w *world) { good(w); w.asked = nil }, Breach, "must-refuse bank has no question for A1a, A1b, A1c, A1d, A1e, A1g"},
+		{"F17-03", "no must-answer bank", asking(func(q assessment.Question) bool { return q.Bank == assessment.BankAnswer }), Breach, "questions: 0, needed: 500"},
+		{"F17-03", "one aspect short", func(w *world) {
+			asking(dropOne(assessment.BankAnswer, "health"))(w)
+			w.asked = append(w.asked, assessment.Question{Bank: assessment.BankAnswer, Aspect: "age"})
+		}, Short, "too few questions for health."},
 		{"F17-11", "shown", good, Met, "routes: 1."},
 		{"F17-11", "not shown", func(w *world) {
 			good(w)
@@ -169,6 +222,28 @@ func TestChecks(t *testing.T) {
 	}
 }
 
+// shipped puts in force what ships, with entries beside it that must not count.
+func shipped(w *world) {
+	good(w)
+	l, err := moderation.Compile(append(moderation.StarterEntries(),
+		moderation.Entry{ID: "t-1", Text: "阿吧阿吧一号", Category: "A1a", Tier: moderation.Quarantine},
+		moderation.Entry{ID: "t-2", Text: "阿吧阿吧二号", Category: "A1b", Tier: moderation.Block, Allow: true}))
+	w.must(err)
+	w.lexicon(l.Counts(), time.Now())
+}
+
+// dropOne drops the first question of a bank that has this aspect or risk; empty: any.
+func dropOne(bank, key string) func(assessment.Question) bool {
+	done := false
+	return func(q assessment.Question) bool {
+		if done || q.Bank != bank || key != "" && q.Aspect != key && q.Risk != key {
+			return false
+		}
+		done = true
+		return true
+	}
+}
+
 func verified(t *testing.T) time.Time {
 	t.Helper()
 	on, err := time.ParseInLocation(time.DateOnly, measures.VerifiedOn(), measures.Shanghai())
@@ -193,7 +268,7 @@ func TestRegisterOfAGoodDay(t *testing.T) {
 			t.Errorf("%s is %s: %s %v", r.Duty.ID, f.Status, f.Summary.EN, f.Facts)
 		}
 	}
-	if fmt.Sprint(statuses[Met], statuses[NotYet]) != "5 68" {
+	if fmt.Sprint(statuses[Met], statuses[NotYet]) != "5 66" {
 		t.Errorf("statuses: %v", statuses)
 	}
 }

@@ -7,12 +7,12 @@ package obligation
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
+	"github.com/hegui/hegui/assessment"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/measures"
@@ -68,45 +68,13 @@ type Evidence struct {
 	Users     *users.Register
 	Staff     *operator.Register
 	Lexicon   LexiconFacts
-	PortalURL string // where the public pages are served; checks fetch them from outside. Empty: not served now
+	Policy    PolicyFacts
+	Questions []assessment.Question // of the banks; those that ship when nil
+	PortalURL string                // where the public pages are served; checks fetch them from outside. Empty: not served now
 	Now       time.Time
 	Client    *http.Client // fetches the portal; one with a 5 s timeout when nil
 
 	look *look // what the checks of one Run share
-}
-
-// LexiconFacts is what is known of the lexicon in force, from the journal.
-type LexiconFacts struct {
-	Hash   string
-	Counts map[string]int
-	At     time.Time
-}
-
-// LexiconInForce reads the newest lexicon.in_force event; its At is when that very lexicon (by hash) first took effect, so
-// that a restart does not make an old library young. Nothing in force yet gives the zero value.
-func LexiconInForce(ctx context.Context, j *journal.Journal) (LexiconFacts, error) {
-	events, err := j.Events(ctx, journal.Filter{Verbs: []journal.Verb{journal.LexiconInForce}, Limit: 1000})
-	if err != nil {
-		return LexiconFacts{}, fmt.Errorf("obligation: lexicon in force: %w", err)
-	}
-	var f LexiconFacts
-	for _, e := range events {
-		var body struct {
-			Hash   string         `json:"hash"`
-			Counts map[string]int `json:"counts"`
-		}
-		if err := json.Unmarshal(e.Body, &body); err != nil {
-			return LexiconFacts{}, fmt.Errorf("obligation: body of event %s#%d: %w", e.Log, e.Seq, err)
-		}
-		if f.Hash == "" {
-			f = LexiconFacts{Hash: body.Hash, Counts: body.Counts}
-		}
-		if body.Hash != f.Hash {
-			break
-		}
-		f.At = e.At
-	}
-	return f, nil
 }
 
 // Result is one row of the register as computed.

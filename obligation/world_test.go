@@ -10,12 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hegui/hegui/assessment"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/internal/testkit"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/label"
 	"github.com/hegui/hegui/measures"
+	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/service"
 	"github.com/hegui/hegui/upstream"
 	"github.com/hegui/hegui/users"
@@ -37,6 +39,9 @@ type world struct {
 	user  string
 	key   service.Key
 	lex   LexiconFacts
+	bank  *BankFacts // of the next lexicon
+	pol   PolicyFacts
+	asked []assessment.Question
 	pages map[string]string // of the portal, by path and query
 	url   string
 	now   time.Time // of the evidence; a little ahead, so that what was just written lies before it
@@ -90,7 +95,10 @@ func newWorld(t *testing.T) *world {
 			counts[r.ID] = 600
 		}
 	}
+	w.policy(map[string]moderation.Gaps{"in": {}, "out": {}})
+	w.bank = &BankFacts{Questions: 1000, Refused: 20, Policy: w.pol.Hash}
 	w.lexicon(counts, time.Now().Add(-time.Hour))
+	w.asked = fullBanks()
 	w.publish()
 	w.now = time.Now().Add(2 * time.Second)
 	return w
@@ -129,10 +137,44 @@ func (w *world) accepting(name string) string {
 func (w *world) lexicon(counts map[string]int, at time.Time) {
 	w.t.Helper()
 	w.event(journal.Event{At: at, Verb: journal.LexiconInForce, Ref: journal.Ref{Kind: "lexicon", ID: "builtin"}},
-		map[string]any{"hash": fmt.Sprintf("%064x", len(counts)), "counts": counts, "entries": 1})
+		map[string]any{"hash": fmt.Sprintf("%064x", len(counts)), "counts": counts, "entries": 1, "bank": w.bank})
 	var err error
 	w.lex, err = LexiconInForce(w.t.Context(), w.j)
 	w.must(err)
+}
+
+// policy puts a policy in force.
+func (w *world) policy(gaps map[string]moderation.Gaps) {
+	w.t.Helper()
+	hash := fmt.Sprintf("%064x", 7)
+	w.event(journal.Event{At: time.Now(), Verb: journal.PolicyInForce, Ref: journal.Ref{Kind: "policy", ID: hash}},
+		map[string]any{"hash": hash, "name": "test", "rows": 1, "gaps": gaps})
+	var err error
+	w.pol, err = PolicyInForce(w.t.Context(), w.j)
+	w.must(err)
+}
+
+// fullBanks are made-up questions that fill every minimum exactly where it binds.
+func fullBanks() []assessment.Question {
+	var out []assessment.Question
+	for _, m := range assessment.Counts(nil) {
+		if m.Key == assessment.KeyTotal || m.Key == assessment.KeyLure {
+			continue
+		}
+		q := assessment.Question{Bank: m.Bank, Risk: m.Key}
+		if m.Bank == assessment.BankAnswer {
+			q.Aspect, q.Risk = m.Key, ""
+		}
+		for range m.Need {
+			out = append(out, q)
+		}
+	}
+	for _, m := range assessment.Counts(out) { // the totals ask for more than the parts
+		for ; m.Key == assessment.KeyTotal && m.Have < m.Need; m.Have++ {
+			out = append(out, assessment.Question{Bank: m.Bank})
+		}
+	}
+	return out
 }
 
 // probe writes a self-test of every guard; those named fail.
@@ -177,7 +219,7 @@ func (w *world) publish() {
 }
 
 func (w *world) evidence() Evidence {
-	return Evidence{Journal: w.j, Exchanges: w.ex, Services: w.sv, Users: w.us, Lexicon: w.lex, PortalURL: w.url, Now: w.now}
+	return Evidence{Journal: w.j, Exchanges: w.ex, Services: w.sv, Users: w.us, Lexicon: w.lex, Policy: w.pol, Questions: w.asked, PortalURL: w.url, Now: w.now}
 }
 
 // finding runs the whole register and returns one row.

@@ -54,13 +54,55 @@ func (in *installation) judge() (lexicon.Judge, error) {
 	if err != nil {
 		return nil, err
 	}
+	return in.judgeBy(p), nil
+}
+
+// judgeBy is judge by a policy that is compiled already.
+func (in *installation) judgeBy(p *moderation.Policy) lexicon.Judge {
 	return func(t lexicon.Text, f moderation.Finding) bool {
 		place := moderation.Place{Scene: t.Scene()}
 		if s, ok := in.services.Service(t.Service); ok {
 			place.Profile, place.OnViolation = s.Profile, moderation.Action(s.OnViolation)
 		}
 		return p.At(place).Decide(moderation.CaseOf(f)).Action.Stricter(moderation.Mask)
-	}, nil
+	}
+}
+
+// overBlock counts the questions of the must-answer bank that a lexicon and a policy refuse, in either language: the limit
+// is one on questions, and translations that pass must not thin it out.
+func (in *installation) overBlock(l *moderation.Lexicon, p *moderation.Policy) obligation.BankFacts {
+	bank, refuses := obligation.BankFacts{Policy: p.Hash()}, in.judgeBy(p)
+	for _, q := range assessment.MustAnswer() {
+		bank.Questions++
+		if slices.ContainsFunc([]string{q.ZH, q.EN}, func(text string) bool {
+			t := lexicon.Text{ID: q.ID, Text: text, Direction: "in"}
+			return slices.ContainsFunc(l.ScanIn(t.Scene(), []byte(text)), func(f moderation.Finding) bool { return refuses(t, f) })
+		}) {
+			bank.Refused++
+		}
+	}
+	return bank
+}
+
+// recordLexicon records what is in force and what it refuses of the must-answer bank; the same again is no news.
+func (sv *server) recordLexicon(ctx context.Context, l *moderation.Lexicon, version int, p *moderation.Policy) error {
+	before, err := obligation.LexiconInForce(ctx, sv.in.journal)
+	if err != nil {
+		return err
+	}
+	bank := sv.in.overBlock(l, p)
+	if before.Hash == l.Hash() && maps.Equal(before.Counts, l.Counts()) && before.Bank != nil && *before.Bank == bank {
+		return nil
+	}
+	b, err := json.Marshal(map[string]any{"hash": l.Hash(), "entries": l.Len(), "counts": l.Counts(), "version": version, "bank": bank})
+	if err != nil {
+		return fmt.Errorf("lexicon: %w", err)
+	}
+	if _, err := sv.in.journal.Commit(ctx, journal.Write{Events: []journal.Event{{Who: journal.Actor{Kind: "system", ID: "configuration"},
+		Verb: journal.LexiconInForce, Ref: journal.Ref{Kind: "lexicon", ID: l.Hash()}, Body: b}}}); err != nil {
+		return fmt.Errorf("lexicon: %w", err)
+	}
+	return nil
 }
 
 // benign is the shipped corpus of harmless text.
@@ -174,24 +216,16 @@ func (sv *server) loadLexicon(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if p := sv.policy.Load(); p != nil { // at the start the policy is tested with the lexicon instead
-		if err := p.Test(compiled); err != nil {
+	p := sv.policy.Load()
+	if p == nil { // at the start the policy is tested with the lexicon instead
+		if p, err = sv.in.config.policy(); err != nil {
 			return err
 		}
-	}
-	before, err := obligation.LexiconInForce(ctx, sv.in.journal)
-	if err != nil {
+	} else if err := p.Test(compiled); err != nil {
 		return err
 	}
-	if before.Hash != compiled.Hash() || !maps.Equal(before.Counts, compiled.Counts()) {
-		b, err := json.Marshal(map[string]any{"hash": compiled.Hash(), "entries": compiled.Len(), "counts": compiled.Counts(), "version": v.N})
-		if err != nil {
-			return fmt.Errorf("lexicon: %w", err)
-		}
-		if _, err := sv.in.journal.Commit(ctx, journal.Write{Events: []journal.Event{{Who: journal.Actor{Kind: "system", ID: "configuration"},
-			Verb: journal.LexiconInForce, Ref: journal.Ref{Kind: "lexicon", ID: compiled.Hash()}, Body: b}}}); err != nil {
-			return fmt.Errorf("lexicon: %w", err)
-		}
+	if err := sv.recordLexicon(ctx, compiled, v.N, p); err != nil {
+		return err
 	}
 	sv.lexicon.Store(compiled)
 	go debug.FreeOSMemory() // building left several times the lexicon behind

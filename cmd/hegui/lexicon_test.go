@@ -14,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/hegui/hegui/assessment"
 	"github.com/hegui/hegui/lexicon"
 	"github.com/hegui/hegui/moderation"
 )
@@ -165,5 +166,35 @@ func TestMustAnswerBankIsHandedIn(t *testing.T) {
 	}
 	if len(seen) < 500 {
 		t.Errorf("%d questions", len(seen))
+	}
+}
+
+// What refuses questions of the must-answer bank is counted by question, whichever language is hit.
+func TestOverBlock(t *testing.T) {
+	p, err := moderation.DefaultPolicy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var q assessment.Question
+	for _, q = range assessment.MustAnswer() {
+		if q.EN != "" {
+			break
+		}
+	}
+	sv, _ := inProcess(t, nil)
+	in := sv.in
+	for _, c := range []struct {
+		text string
+		tier moderation.Tier
+		want int
+	}{{q.ZH, moderation.Block, 1}, {q.EN, moderation.Block, 1}, {q.ZH, moderation.Signal, 0}} {
+		l, err := moderation.Compile([]moderation.Entry{{ID: "t-1", Text: c.text, Category: "A2a", Tier: c.tier}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := in.overBlock(l, p)
+		if b.Refused != c.want || b.Questions != len(assessment.MustAnswer()) || b.Policy != p.Hash() {
+			t.Errorf("%s %s: %+v, want %d refused", c.tier, c.text, b, c.want)
+		}
 	}
 }

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"reflect"
 	"time"
 
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/obligation"
 )
 
 // policyEvery is how often is looked whether what the policy rests on has changed.
@@ -41,12 +43,13 @@ func (sv *server) loadPolicy(ctx context.Context) error {
 	if err := p.Test(sv.lexicon.Load()); err != nil {
 		return err
 	}
-	last, err := sv.in.journal.Events(ctx, journal.Filter{Verbs: []journal.Verb{journal.PolicyInForce}, Limit: 1})
+	last, err := obligation.PolicyInForce(ctx, sv.in.journal)
 	if err != nil {
 		return fmt.Errorf("policy: %w", err)
 	}
-	if len(last) == 0 || last[0].Ref.ID != p.Hash() {
-		b, err := json.Marshal(map[string]any{"hash": p.Hash(), "name": p.Name(), "rows": p.Rows()})
+	gaps := map[string]moderation.Gaps{"in": p.Gaps("in"), "out": p.Gaps("out")}
+	if last.Hash != p.Hash() || !reflect.DeepEqual(last.Gaps, gaps) {
+		b, err := json.Marshal(map[string]any{"hash": p.Hash(), "name": p.Name(), "rows": p.Rows(), "gaps": gaps})
 		if err != nil {
 			return fmt.Errorf("policy: %w", err)
 		}
@@ -54,6 +57,11 @@ func (sv *server) loadPolicy(ctx context.Context) error {
 			Verb: journal.PolicyInForce, Ref: journal.Ref{Kind: "policy", ID: p.Hash()}, Body: b}}}); err != nil {
 			return fmt.Errorf("policy: %w", err)
 		}
+	}
+	sv.state.mu.Lock()
+	defer sv.state.mu.Unlock()
+	if err := sv.recordLexicon(ctx, sv.lexicon.Load(), sv.state.version, p); err != nil {
+		return err
 	}
 	sv.policy.Store(p)
 	sv.log.Info("policy in force", "name", p.Name(), "rows", p.Rows(), "hash", p.Hash()[:12])

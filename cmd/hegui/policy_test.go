@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hegui/hegui/assessment"
 	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/obligation"
 )
 
 // The policy is read again when its file changes and on SIGHUP; one that is wrong or fails its own tests leaves the earlier
@@ -74,5 +76,19 @@ tests:
 	events, err := sv.in.journal.Events(t.Context(), journal.Filter{Verbs: []journal.Verb{journal.PolicyInForce}, Limit: 10})
 	if err != nil || len(events) != 4 || events[0].Ref.ID != sv.policy.Load().Hash() {
 		t.Errorf("%d events, %v", len(events), err)
+	}
+	l, err := obligation.LexiconInForce(t.Context(), sv.in.journal)
+	if err != nil || l.Hash != sv.lexicon.Load().Hash() || l.Bank == nil || l.Bank.Policy != sv.policy.Load().Hash() || l.Bank.Questions != len(assessment.MustAnswer()) {
+		t.Errorf("the bank was not measured with what is in force: %+v %v", l, err)
+	}
+	// A policy that lets hits of the block tier go on shows in the register, and what it allows it does not over-block.
+	write(file, "name: lax\nrows:\n  - {name: lax, category: [A1c], action: allow}\n  - {name: block-tier, tier: [block], action: block, reason: content_filter}\ndefault:\n  action: allow\n")
+	if err := sv.loadPolicy(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range sv.findings(t.Context()) {
+		if r.Duty.ID == "P4-01" && (r.Finding.Status != obligation.Breach || !strings.Contains(r.Finding.Summary.EN, "Policy lax lets hits of the block tier go on for A1c.")) {
+			t.Errorf("%s %s", r.Finding.Status, r.Finding.Summary.EN)
+		}
 	}
 }

@@ -351,10 +351,11 @@ func (sv *server) findings(ctx context.Context) []obligation.Result {
 }
 
 func (in *installation) findings(ctx context.Context, portalURL string) []obligation.Result {
-	// A lexicon that cannot be read shows as unknown in the duties that rest on it.
+	// A lexicon or policy that cannot be read shows as unknown in the duties that rest on it.
 	lexicon, _ := obligation.LexiconInForce(ctx, in.journal)
+	policy, _ := obligation.PolicyInForce(ctx, in.journal)
 	return obligation.Run(ctx, obligation.Evidence{Journal: in.journal, Exchanges: in.exchanges, Services: in.services, Users: in.users,
-		Staff: in.staff, Lexicon: lexicon, PortalURL: portalURL, Now: time.Now()})
+		Staff: in.staff, Lexicon: lexicon, Policy: policy, PortalURL: portalURL, Now: time.Now()})
 }
 
 func (sv *server) declaration() (service.Declaration, error) {

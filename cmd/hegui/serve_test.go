@@ -18,10 +18,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hegui/hegui/assessment"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/internal/testkit"
 	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/measures"
 	"github.com/hegui/hegui/obligation"
 )
 
@@ -245,6 +247,17 @@ func TestJobs(t *testing.T) {
 	for _, r := range results {
 		if r.Finding.Status == obligation.Met && (len(r.Finding.Facts) == 0 || len(r.Finding.Refs) == 0) {
 			t.Errorf("%s is met without facts and references", r.Duty.ID)
+		}
+		facts := r.Finding.Facts
+		switch r.Duty.ID {
+		case "P4-01", "P4-02":
+			if facts["policy"] != sv.policy.Load().Hash() || facts["lexicon"] != sv.lexicon.Load().Hash() || len(facts["policy_lets_through"].([]string)) > 0 {
+				t.Errorf("%s: %v", r.Duty.ID, facts)
+			}
+		case "P4-08":
+			if facts["bank_questions"] != len(assessment.MustAnswer()) || facts["bank_refusal_rate"].(float64) > measures.OverBlockLimit {
+				t.Errorf("%s: %v", r.Duty.ID, facts)
+			}
 		}
 	}
 	if err := sv.loadLexicon(t.Context()); err != nil {

@@ -1,0 +1,70 @@
+package moderation
+
+import (
+	"slices"
+
+	"github.com/hegui/hegui/measures"
+)
+
+// Gaps are the risks of A.1, which the law itself bans, for which a policy lets a text with a hit of the block tier go on:
+// by allow, or by mask.
+type Gaps struct {
+	Always    []string `json:"always"`    // any hit of the lexicon, or any of some severity, for some service, profile or users
+	Sometimes []string `json:"sometimes"` // only where a row's further conditions hold, as with an exception for one entry
+}
+
+// None tells whether every such hit is acted upon.
+func (g Gaps) None() bool { return len(g.Always)+len(g.Sometimes) == 0 }
+
+// Gaps looks for weakened enforcement in one direction, in or out, for every kind of user and every service and profile
+// that a row names. Lists are in the order of measures.Risks and never nil.
+func (p *Policy) Gaps(direction string) Gaps {
+	services, profiles := []string{""}, []string{""}
+	for i := range p.rows {
+		services, profiles = append(services, p.rows[i].services...), append(profiles, p.rows[i].profiles...)
+	}
+	slices.Sort(services)
+	slices.Sort(profiles)
+	services, profiles = slices.Compact(services), slices.Compact(profiles)
+	always, sometimes := map[string]bool{}, map[string]bool{}
+	for _, service := range services {
+		for _, profile := range profiles {
+			for _, user := range []string{"adult", "minor", "unknown"} {
+				t := p.table(Place{Scene: Scene{Service: service, Direction: direction, User: user}, Profile: profile, OnViolation: Stop})
+				for _, r := range measures.Risks() {
+					if r.Group != "A.1" {
+						continue
+					}
+					always[r.ID] = always[r.ID] || t.letsAll(r.ID)
+					sometimes[r.ID] = sometimes[r.ID] || t.letsSome(r.ID)
+				}
+			}
+		}
+	}
+	g := Gaps{Always: []string{}, Sometimes: []string{}}
+	for _, r := range measures.Risks() {
+		switch {
+		case always[r.ID]:
+			g.Always = append(g.Always, r.ID)
+		case sometimes[r.ID]:
+			g.Sometimes = append(g.Sometimes, r.ID)
+		}
+	}
+	return g
+}
+
+// letsAll tells whether a plain hit of the lexicon, of no particular entry, goes on at some severity.
+func (t *Table) letsAll(risk string) bool {
+	for severity := 0; severity <= 5; severity++ {
+		c := Case{Category: risk, Tier: Block, Severity: severity, Detector: KindLexicon}
+		if !t.Decide(c).Action.Stricter(Mask) {
+			return true
+		}
+	}
+	return false
+}
+
+// letsSome tells whether any row that can be reached for a block-tier hit lets it go on.
+func (t *Table) letsSome(risk string) bool {
+	return slices.ContainsFunc(t.cells[t.cell(risk, Block)], func(c cell) bool { return !c.decision.Action.Stricter(Mask) })
+}

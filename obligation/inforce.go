@@ -1,0 +1,82 @@
+package obligation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/moderation"
+)
+
+// LexiconFacts is what is known of the lexicon in force, from the journal.
+type LexiconFacts struct {
+	Hash   string
+	Counts map[string]int // entries that find something, by risk
+	Bank   *BankFacts     // nil: not measured
+	At     time.Time
+}
+
+// BankFacts is what the lexicon in force refuses of the must-answer bank, as a policy decides. It measures the lexicon
+// alone: no model is asked.
+type BankFacts struct {
+	Questions int    `json:"questions"`
+	Refused   int    `json:"refused"` // in any language
+	Policy    string `json:"policy"`  // hash of the policy that decided
+}
+
+// LexiconInForce reads the newest lexicon.in_force event; its At is when that very lexicon (by hash) first took effect, so
+// that a restart does not make an old library young. Nothing in force yet gives the zero value.
+func LexiconInForce(ctx context.Context, j *journal.Journal) (LexiconFacts, error) {
+	events, err := j.Events(ctx, journal.Filter{Verbs: []journal.Verb{journal.LexiconInForce}, Limit: 1000})
+	if err != nil {
+		return LexiconFacts{}, fmt.Errorf("obligation: lexicon in force: %w", err)
+	}
+	var f LexiconFacts
+	for _, e := range events {
+		var body struct {
+			Hash   string         `json:"hash"`
+			Counts map[string]int `json:"counts"`
+			Bank   *BankFacts     `json:"bank"`
+		}
+		if err := json.Unmarshal(e.Body, &body); err != nil {
+			return LexiconFacts{}, fmt.Errorf("obligation: body of event %s#%d: %w", e.Log, e.Seq, err)
+		}
+		if f.Hash == "" {
+			f = LexiconFacts{Hash: body.Hash, Counts: body.Counts, Bank: body.Bank}
+		}
+		if body.Hash != f.Hash {
+			break
+		}
+		f.At = e.At
+	}
+	return f, nil
+}
+
+// PolicyFacts is what is known of the moderation policy in force, from the journal.
+type PolicyFacts struct {
+	Hash string
+	Name string
+	Gaps map[string]moderation.Gaps // by direction; nil: not recorded
+}
+
+// PolicyInForce reads the newest policy.in_force event. Nothing in force yet gives the zero value.
+func PolicyInForce(ctx context.Context, j *journal.Journal) (PolicyFacts, error) {
+	events, err := j.Events(ctx, journal.Filter{Verbs: []journal.Verb{journal.PolicyInForce}, Limit: 1})
+	if err != nil {
+		return PolicyFacts{}, fmt.Errorf("obligation: policy in force: %w", err)
+	}
+	if len(events) == 0 {
+		return PolicyFacts{}, nil
+	}
+	var body struct {
+		Hash string                     `json:"hash"`
+		Name string                     `json:"name"`
+		Gaps map[string]moderation.Gaps `json:"gaps"`
+	}
+	if err := json.Unmarshal(events[0].Body, &body); err != nil {
+		return PolicyFacts{}, fmt.Errorf("obligation: body of event %s#%d: %w", events[0].Log, events[0].Seq, err)
+	}
+	return PolicyFacts{body.Hash, body.Name, body.Gaps}, nil
+}
