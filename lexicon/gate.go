@@ -21,7 +21,8 @@ type Text struct {
 	Text      string
 	Direction string // in, out
 	Service   string
-	Accepted  bool // of an exchange: it was let through
+	Accepted  bool   // of an exchange: it was let through
+	Of        string // what this is one wording of, such as a question in two languages: counted once, refused if any is; empty: itself
 }
 
 // Scene is where the text stands. The class of its user is not known.
@@ -137,7 +138,7 @@ func (f Figures) Passes() bool { return len(f.Concerns()) == 0 }
 
 // Measure runs the old and the new lexicon over the evidence. Texts leave it as ids and counts only.
 func Measure(ctx context.Context, before, after *moderation.Lexicon, ev Evidence, now time.Time) (Figures, error) {
-	g := gate{before: before, after: after, refuses: BlockTier, culprits: map[string]*Culprit{}, shadow: map[bucketKey]*Bucket{}}
+	g := gate{before: before, after: after, refuses: BlockTier, culprits: map[string]*Culprit{}, shadow: map[bucketKey]*Bucket{}, wordings: map[string]*wordings{}}
 	if ev.Judge != nil {
 		var err error
 		if g.refuses, err = ev.Judge(); err != nil {
@@ -202,14 +203,31 @@ type gate struct {
 	refuses       Judge
 	culprits      map[string]*Culprit
 	shadow        map[bucketKey]*Bucket
+	wordings      map[string]*wordings
 }
+
+// wordings is what has been counted of something that stands in several wordings.
+type wordings struct{ text, before, after bool }
 
 // harmless measures a text that nothing should refuse.
 func (g *gate) harmless(t Text, share *Share, count func(*Culprit) *int) {
-	share.Texts++
+	seen := &wordings{}
+	if t.Of != "" {
+		if g.wordings[t.Of] == nil {
+			g.wordings[t.Of] = seen
+		}
+		seen = g.wordings[t.Of]
+	}
+	once := func(n *int, done *bool) {
+		if !*done {
+			*done = true
+			*n++
+		}
+	}
+	once(&share.Texts, &seen.text)
 	for _, f := range scan(g.before, t) {
 		if g.refuses(t, f) {
-			share.Before++
+			once(&share.Before, &seen.before)
 			break
 		}
 	}
@@ -219,7 +237,7 @@ func (g *gate) harmless(t Text, share *Share, count func(*Culprit) *int) {
 			continue
 		}
 		if len(blamed) == 0 {
-			share.After++
+			once(&share.After, &seen.after)
 		}
 		blamed[f.Entry] = true
 		c := g.culprits[f.Entry]

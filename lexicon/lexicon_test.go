@@ -428,3 +428,23 @@ func TestMeasureCountsAndBlames(t *testing.T) {
 		t.Error("the aim is not below the limit")
 	}
 }
+
+// A question in two languages is one question, refused if either wording is.
+func TestMeasureCountsAQuestionOnce(t *testing.T) {
+	lexicon := func(entries ...moderation.Entry) *moderation.Lexicon {
+		l, err := moderation.Compile(entries)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	bank := []Text{{ID: "q1", Of: "q1", Text: "甲词条"}, {ID: "q1/en", Of: "q1", Text: "first"}, {ID: "q2", Of: "q2", Text: "其他"}, {ID: "q2/en", Of: "q2", Text: "other"}}
+	f, err := Measure(t.Context(), lexicon(), lexicon(moderation.Entry{ID: "a", Text: "甲词条", Category: "A1h", Tier: moderation.Block},
+		moderation.Entry{ID: "b", Text: "first", Category: "A1h", Tier: moderation.Block}), Evidence{Bank: func() []Text { return bank }}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Bank != (Share{Texts: 2, Before: 0, After: 1}) {
+		t.Errorf("%+v", f.Bank)
+	}
+}

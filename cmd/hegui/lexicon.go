@@ -118,9 +118,9 @@ func benign() []lexicon.Text {
 func mustAnswer() []lexicon.Text {
 	var texts []lexicon.Text
 	for _, q := range assessment.MustAnswer() {
-		texts = append(texts, lexicon.Text{ID: q.ID, Text: q.ZH, Direction: "in"})
+		texts = append(texts, lexicon.Text{ID: q.ID, Text: q.ZH, Direction: "in", Of: q.ID})
 		if q.EN != "" {
-			texts = append(texts, lexicon.Text{ID: q.ID + "/en", Text: q.EN, Direction: "in"})
+			texts = append(texts, lexicon.Text{ID: q.ID + "/en", Text: q.EN, Direction: "in", Of: q.ID})
 		}
 	}
 	return texts
