@@ -1,10 +1,15 @@
 package privacy
 
-import "bytes"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 const (
-	// lookBehind is how many bytes before a number may hold the word that tells a card from any number.
-	lookBehind = 48
+	// wordDistance is how many characters before a number may hold the word that tells a card from any number. Masking
+	// changes the number of bytes, not of characters.
+	wordDistance = 32
+	lookBehind   = wordDistance * utf8.UTFMax
 	// maxLocal and maxDomain bound an e-mail address (RFC 5321).
 	maxLocal, maxDomain = 64, 255
 	// maxDigits is one more than the longest number that can be a find, country code included.
@@ -501,10 +506,12 @@ func issuer(before, d []byte) bool {
 	default:
 		return false
 	}
-	if len(before) > lookBehind {
-		before = before[len(before)-lookBehind:]
+	start := len(before)
+	for n := 0; n < wordDistance && start > 0; n++ {
+		_, size := utf8.DecodeLastRune(before[:start])
+		start -= size
 	}
-	lower := bytes.ToLower(before)
+	lower := bytes.ToLower(before[start:])
 	for _, word := range []string{"卡", "账号", "帐号", "card", "account"} {
 		if bytes.Contains(lower, []byte(word)) {
 			return true
