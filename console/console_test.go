@@ -192,6 +192,45 @@ func TestExchangesListCountAndExportAgree(t *testing.T) {
 	p.get("/exchanges/01JDB0000000000000000000ZZ", 404)
 }
 
+func TestExchangesOfANamedUser(t *testing.T) {
+	d := newDesk(t)
+	d.seed(9)
+	p := d.in()
+	u, err := d.users.Lookup(t.Context(), "writer", "li-si")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []string{"user=li-si", "user=li-si&service=writer", "user=" + u.Subject} {
+		wants(t, p.get("/exchanges?lang=en&"+query, 200), "3 match", "li-si")
+		wants(t, p.get("/api/v1/exchanges?"+query, 200), `"count": 3`)
+		if n := strings.Count(p.get("/exchanges/export?format=jsonl&"+query, 200), "\n"); n != 3 {
+			t.Errorf("%s: %d lines", query, n)
+		}
+	}
+	wants(t, p.get("/exchanges?lang=zh&user=nobody", 200), "没有名称或代号为“nobody”的使用者", `value="nobody"`)
+	wants(t, p.get("/api/v1/exchanges?user=nobody", 200), `"count": 0`)
+	if n := len(p.get("/exchanges/export?format=jsonl&user=nobody", 200)); n != 0 {
+		t.Errorf("%d bytes of nobody", n)
+	}
+	// The same name in another service is another person.
+	second := declaration()
+	other := second.Services[0]
+	other.ID = "second"
+	second.Services = append(second.Services, other)
+	text := second.Texts[0]
+	text.Service = other.ID
+	second.Texts = append(second.Texts, text)
+	if err := d.services.Declare(t.Context(), root, second); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.users.Find(t.Context(), "second", "li-si"); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, p.get("/exchanges?lang=en&user=li-si", 200), "More than one service has a user named")
+	wants(t, p.get("/exchanges?lang=en&user=li-si&service=writer", 200), "3 match")
+	wants(t, p.get("/exchanges?lang=en&user=li-si&service=second", 200), "No exchange matches")
+}
+
 func TestContentOpensForAReasonAndIsRecorded(t *testing.T) {
 	d := newDesk(t)
 	ids := d.seed(6)
