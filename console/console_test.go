@@ -411,6 +411,11 @@ func TestKeys(t *testing.T) {
 	p.post("/settings/keys", 400, "service", "nothing", "application", "x")
 	p.post("/settings/keys", 400, "service", "writer", "application", "")
 	p.post("/settings/keys", 400, "service", "writer", "application", "x", "expires", "2020-01-01")
+	wants(t, p.post("/settings/keys", 400, "service", "writer", "application", "My App", "contract", "HT-7", "expires", "2030-01-02"),
+		"以字母或数字开头", `value="My App"`, `value="HT-7"`, `value="2030-01-02"`, `maxlength="63"`, `<option value="writer" selected>`)
+	p.post("/settings/keys", 400, "service", "writer", "application", strings.Repeat("a", 64))
+	p.post("/settings/keys", 200, "service", "writer", "application", strings.Repeat("a", 63))
+	wants(t, p.send("/api/v1/keys", 400, `{"service":"writer","application":"My App"}`), `"field":"application"`)
 	var made struct {
 		Secret string
 		Key    struct{ ID string }
