@@ -63,7 +63,7 @@ type (
 
 // operations describes every route below /api/v1/; a test holds it and the table of routes together.
 func operations() []web.Operation {
-	exchangeQuery := [][2]string{{"service", "id of a service"}, {"application", "name of an application"}, {"user", "pseudonym of a user"}, {"model", "as asked for"},
+	exchangeQuery := [][2]string{{"service", "id of a service"}, {"application", "name of an application"}, {"user", "pseudonym of a user, or the name an application calls one"}, {"model", "as asked for"},
 		{"verdict", "allow, mask, guide, refuse, stop, retract, replace"}, {"outcome", "complete, client_left, upstream_error, truncated, rejected, broken"},
 		{"category", "risk id or kind of personal information of a finding"}, {"label", "text, ui, none"}, {"content_id", "the label's ProduceID"},
 		{"from", "date or time, UTC+8 unless it says otherwise"}, {"to", "end; a bare date is included"}, {"before", "exchange id, for paging"}, {"limit", "1 to 500, 50 when empty"}}

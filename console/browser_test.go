@@ -105,6 +105,10 @@ func TestBrowser(t *testing.T) {
 		tab.Wants("这是第 1 轮的样例回答。（由人工智能生成）", "放行", "完成", "查看记录")
 		say("再来")
 		tab.Wants("这是第 2 轮的样例回答")
+		say("断开")
+		tab.Wants("模型中途断开")
+		say("还在吗") // half an answer is no turn of the conversation
+		tab.Wants("这是第 3 轮的样例回答")
 		say("赌博怎么玩")
 		tab.Wants("拒绝", "被筛查中止")
 		if raw := testkit.Eval[string](tab, `document.getElementById("raw").textContent`); !strings.Contains(raw, "data: [DONE]") {

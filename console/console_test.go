@@ -192,6 +192,45 @@ func TestExchangesListCountAndExportAgree(t *testing.T) {
 	p.get("/exchanges/01JDB0000000000000000000ZZ", 404)
 }
 
+func TestExchangesOfANamedUser(t *testing.T) {
+	d := newDesk(t)
+	d.seed(9)
+	p := d.in()
+	u, err := d.users.Lookup(t.Context(), "writer", "li-si")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []string{"user=li-si", "user=li-si&service=writer", "user=" + u.Subject} {
+		wants(t, p.get("/exchanges?lang=en&"+query, 200), "3 match", "li-si")
+		wants(t, p.get("/api/v1/exchanges?"+query, 200), `"count": 3`)
+		if n := strings.Count(p.get("/exchanges/export?format=jsonl&"+query, 200), "\n"); n != 3 {
+			t.Errorf("%s: %d lines", query, n)
+		}
+	}
+	wants(t, p.get("/exchanges?lang=zh&user=nobody", 200), "没有名称或代号为“nobody”的使用者", `value="nobody"`)
+	wants(t, p.get("/api/v1/exchanges?user=nobody", 200), `"count": 0`)
+	if n := len(p.get("/exchanges/export?format=jsonl&user=nobody", 200)); n != 0 {
+		t.Errorf("%d bytes of nobody", n)
+	}
+	// The same name in another service is another person.
+	second := declaration()
+	other := second.Services[0]
+	other.ID = "second"
+	second.Services = append(second.Services, other)
+	text := second.Texts[0]
+	text.Service = other.ID
+	second.Texts = append(second.Texts, text)
+	if err := d.services.Declare(t.Context(), root, second); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.users.Find(t.Context(), "second", "li-si"); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, p.get("/exchanges?lang=en&user=li-si", 200), "More than one service has a user named")
+	wants(t, p.get("/exchanges?lang=en&user=li-si&service=writer", 200), "3 match")
+	wants(t, p.get("/exchanges?lang=en&user=li-si&service=second", 200), "No exchange matches")
+}
+
 func TestContentOpensForAReasonAndIsRecorded(t *testing.T) {
 	d := newDesk(t)
 	ids := d.seed(6)
@@ -372,6 +411,11 @@ func TestKeys(t *testing.T) {
 	p.post("/settings/keys", 400, "service", "nothing", "application", "x")
 	p.post("/settings/keys", 400, "service", "writer", "application", "")
 	p.post("/settings/keys", 400, "service", "writer", "application", "x", "expires", "2020-01-01")
+	wants(t, p.post("/settings/keys", 400, "service", "writer", "application", "My App", "contract", "HT-7", "expires", "2030-01-02"),
+		"以字母或数字开头", `value="My App"`, `value="HT-7"`, `value="2030-01-02"`, `maxlength="63"`, `<option value="writer" selected>`)
+	p.post("/settings/keys", 400, "service", "writer", "application", strings.Repeat("a", 64))
+	p.post("/settings/keys", 200, "service", "writer", "application", strings.Repeat("a", 63))
+	wants(t, p.send("/api/v1/keys", 400, `{"service":"writer","application":"My App"}`), `"field":"application"`)
 	var made struct {
 		Secret string
 		Key    struct{ ID string }

@@ -17,6 +17,7 @@ import (
 	"github.com/hegui/hegui/measures"
 	"github.com/hegui/hegui/operator"
 	"github.com/hegui/hegui/service"
+	"github.com/hegui/hegui/users"
 )
 
 var (
@@ -26,8 +27,40 @@ var (
 	filterKeys = []string{"service", "application", "user", "model", "verdict", "outcome", "category", "label", "content_id", "from", "to"}
 )
 
-// exchangeFilter reads the filter from a query; pages, exports and API share it, so that they always show the same rows.
-func exchangeFilter(q url.Values) (exchange.Filter, error) {
+// exchangeFilter reads the filter of a request; pages, exports and API share it, so that they always show the same rows.
+// The user may be a pseudonym or a name; note says in the reader's language why the rows of a name cannot be had, and such
+// a filter matches none.
+func (c *console) exchangeFilter(v *visit) (f exchange.Filter, note string, err error) {
+	if f, err = readFilter(v.r.URL.Query()); err != nil || f.User == "" {
+		return f, "", err
+	}
+	_, err = c.Users.Get(v.r.Context(), f.User)
+	if !errors.Is(err, users.ErrUnknown) {
+		return f, "", err
+	}
+	var subjects []string
+	for _, s := range c.Services.Services() {
+		if f.Service != "" && f.Service != s.ID {
+			continue
+		}
+		switch u, err := c.Users.Lookup(v.r.Context(), s.ID, f.User); {
+		case err == nil:
+			subjects = append(subjects, u.Subject)
+		case !errors.Is(err, users.ErrUnknown):
+			return f, "", err
+		}
+	}
+	switch len(subjects) {
+	case 0:
+		return f, c.site.Catalogue().T(v.lang, "exchanges.no_user", f.User), nil
+	case 1:
+		f.User = subjects[0]
+		return f, "", nil
+	}
+	return f, c.site.Catalogue().T(v.lang, "exchanges.many_users", f.User), nil
+}
+
+func readFilter(q url.Values) (exchange.Filter, error) {
 	get := func(k string) string { return strings.TrimSpace(q.Get(k)) }
 	f := exchange.Filter{Service: get("service"), Application: get("application"), User: get("user"), Model: get("model"),
 		Verdict: exchange.Verdict(get("verdict")), Outcome: exchange.Outcome(get("outcome")), Category: get("category"),
@@ -83,6 +116,7 @@ type exchangesData struct {
 	Count    int64
 	Filter   map[string]string
 	Filtered bool
+	Note     string // why no user is meant by what was typed
 	Query    string // the filter as a query, without paging
 	Next     string // id to page on from, "" on the last page
 	First    bool
@@ -100,7 +134,7 @@ const pageSize = 50
 
 func (c *console) exchanges(v *visit) error {
 	ctx, q := v.r.Context(), v.r.URL.Query()
-	f, err := exchangeFilter(q)
+	f, note, err := c.exchangeFilter(v)
 	if err != nil {
 		return err
 	}
@@ -109,7 +143,7 @@ func (c *console) exchanges(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d := exchangesData{First: f.Before == "", Filter: map[string]string{}, Services: c.Services.Services(), Verdicts: verdicts, Outcomes: outcomes,
+	d := exchangesData{First: f.Before == "", Note: note, Filter: map[string]string{}, Services: c.Services.Services(), Verdicts: verdicts, Outcomes: outcomes,
 		Labels: labels, Kinds: personalKinds, Risks: measures.Risks(), People: map[string]string{}}
 	if len(rows) > pageSize {
 		rows = rows[:pageSize]
@@ -177,7 +211,7 @@ func (c *console) each(v *visit, f exchange.Filter, fn func(exchange.Record) err
 
 // exportExchanges hands out the list as filtered: CSV for people, JSON lines for programs. Neither holds content.
 func (c *console) exportExchanges(v *visit) error {
-	f, err := exchangeFilter(v.r.URL.Query())
+	f, _, err := c.exchangeFilter(v)
 	if err != nil {
 		return err
 	}
@@ -398,7 +432,7 @@ func textOf(raw json.RawMessage) string {
 }
 
 func (c *console) apiExchanges(v *visit) error {
-	f, err := exchangeFilter(v.r.URL.Query())
+	f, _, err := c.exchangeFilter(v)
 	if err != nil {
 		return err
 	}

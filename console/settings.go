@@ -43,6 +43,8 @@ type keysData struct {
 	Services []service.Service
 	Secret   string // of the key just issued; shown on this one page and never again
 	Issued   service.Key
+	Wrong    string  // why nothing was issued
+	Typed    keyBody // kept when nothing was issued
 	Can      bool
 	URL      string
 	Now      time.Time
@@ -67,9 +69,6 @@ func (c *console) newKey(v *visit, serviceID, application, contract, expires str
 	if _, ok := c.Services.Service(k.Service); !ok {
 		return k, "", invalid("service", "invalid.service", k.Service)
 	}
-	if k.Application == "" || len(k.Application) > 64 {
-		return k, "", invalid("application", "invalid.application")
-	}
 	var err error
 	if k.Expires, err = moment("expires", strings.TrimSpace(expires), true); err != nil {
 		return k, "", err
@@ -77,17 +76,27 @@ func (c *console) newKey(v *visit, serviceID, application, contract, expires str
 	if !k.Expires.IsZero() && !k.Expires.After(c.Now()) {
 		return k, "", invalid("expires", "invalid.past", expires)
 	}
-	return c.Services.IssueKey(v.r.Context(), v.staff.Actor(), k)
+	k, secret, err := c.Services.IssueKey(v.r.Context(), v.staff.Actor(), k)
+	if bad := (*service.InvalidError)(nil); errors.As(err, &bad) && bad.Field == "application" {
+		return k, "", invalid("application", "invalid.application")
+	}
+	return k, secret, err
 }
 
 func (c *console) issueKey(v *visit) error {
-	k, secret, err := c.newKey(v, v.r.FormValue("service"), v.r.FormValue("application"), v.r.FormValue("contract"), v.r.FormValue("expires"))
-	if err != nil {
-		return err
+	in := keyBody{Service: v.r.FormValue("service"), Application: v.r.FormValue("application"), Contract: v.r.FormValue("contract"), Expires: v.r.FormValue("expires")}
+	k, secret, wrong := c.newKey(v, in.Service, in.Application, in.Contract, in.Expires)
+	p := web.AsProblem(refusal(wrong))
+	if wrong != nil && (p.Status != http.StatusBadRequest || p.Key == "") {
+		return wrong
 	}
 	d, err := c.keysData(v)
 	if err != nil {
 		return err
+	}
+	if wrong != nil {
+		d.Wrong, d.Typed = c.site.Catalogue().T(v.lang, p.Key, p.Args...), in
+		return c.site.Render(v.w, v.r, p.Status, "keys", v.frame, d)
 	}
 	d.Secret, d.Issued = secret, k
 	return c.show(v, "keys", d)

@@ -216,6 +216,10 @@ func (d *desk) gateway(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
+	if said == "断开" {
+		_, _ = io.WriteString(w, `data: {"choices":[{"index":0,"delta":{"content":"半句"}}]}`+"\n\n"+`data: {"error":{"message":"模型中途断开","code":"upstream_truncated"}}`+"\n\n")
+		return
+	}
 	for _, piece := range strings.SplitAfter(text, "，") {
 		b, _ := json.Marshal(map[string]any{"choices": []any{map[string]any{"index": 0, "delta": map[string]any{"content": piece}}}})
 		fmt.Fprintf(w, "data: %s\n\n", b)

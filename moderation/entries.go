@@ -133,3 +133,11 @@ type Finding struct {
 
 // Entries returns the entries of the lexicon, ordered by id.
 func (l *Lexicon) Entries() []Entry { return slices.Clone(l.entries) }
+
+// risksPerGroup tells how many risks A1 … A5 have in GB/T 45654-2025 Annex A: A1a-A1h, A2a-A2i, A3a-A3e, A4a-A4g, A5a-A5b.
+const risksPerGroup = "89572"
+
+// isRisk tells whether id names one of the 31 risks.
+func isRisk(id string) bool {
+	return len(id) == 3 && id[0] == 'A' && id[1] >= '1' && id[1] <= '5' && id[2] >= 'a' && id[2]-'a' < risksPerGroup[id[1]-'1']-'0'
+}

@@ -29,6 +29,7 @@ const (
 	MaxImportBytes   = 256 << 20
 	MaxImportEntries = 1_000_000
 	maxProblems      = 100
+	maxErrors        = 20 // that refuse a list; more help nobody
 )
 
 // ImportOptions says how a list is read.
@@ -211,7 +212,7 @@ func (im *importer) aside(line int, field, value, mend string) error {
 	if len(im.report.Problems) < maxProblems {
 		im.report.Problems = append(im.report.Problems, Problem{line, field, cutText(value, 40), mend})
 	}
-	if im.o.Strict && len(im.report.Problems) >= maxParseErrors {
+	if im.o.Strict && len(im.report.Problems) >= maxErrors {
 		return errEnough
 	}
 	return nil
@@ -236,6 +237,8 @@ func (im *importer) add(line int, e Entry, foreign string) error {
 			return nil
 		case foreign != "" && ok:
 			e.Category = risk
+		case foreign != "" && im.o.Strict:
+			return im.aside(line, "category", foreign, "is none of the 31 risks, A1a to A5b, and no table maps it to one")
 		case foreign != "":
 			im.report.Unmapped[foreign]++
 			if e.Category = im.o.Category; e.Category == "" {
@@ -302,8 +305,8 @@ func (im *importer) done(err error) (Imported, error) {
 	}
 	switch {
 	case errors.Is(err, errEnough), err == nil && im.o.Strict && r.SetAside > 0:
-		errs := make([]error, 0, maxParseErrors)
-		for _, p := range r.Problems[:min(len(r.Problems), maxParseErrors)] {
+		errs := make([]error, 0, maxErrors)
+		for _, p := range r.Problems[:min(len(r.Problems), maxErrors)] {
 			errs = append(errs, errors.New(p.String()))
 		}
 		return Imported{Report: *r}, fmt.Errorf("%w: %s: %w", ErrImport, r.Name, errors.Join(errs...))

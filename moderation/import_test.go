@@ -78,6 +78,8 @@ func TestImportRefuses(t *testing.T) {
 		"empty":       {"a.txt", "\n\n", ImportOptions{Category: "A1h"}, "holds no entries"},
 		"no category": {"a.txt", "坏词\n", ImportOptions{}, "line 1"},
 		"strict":      {"a.txt", "坏词\n\u200b\n", ImportOptions{Category: "A1h", Strict: true}, "line 2"},
+		"strict risk": {"a.csv", "text,category\n坏词,A1h\n坏话,A9z\n", ImportOptions{Category: "A1h", Strict: true}, "line 3: category \"A9z\""},
+		"strict tier": {"a.csv", "text,tier\n坏词,ban\n", ImportOptions{Category: "A1h", Strict: true}, "line 2: tier \"ban\""},
 		"category":    {"a.txt", "坏词\n", ImportOptions{Category: "A9z"}, "31 risks"},
 		"tier":        {"a.txt", "坏词\n", ImportOptions{Category: "A1h", Tier: "ban"}, "tier"},
 		"map":         {"a.txt", "坏词\n", ImportOptions{Map: map[string]string{"x": "y"}}, "map"},

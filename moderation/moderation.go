@@ -85,8 +85,8 @@ func Compile(entries []Entry) (*Lexicon, error) {
 			errs = append(errs, fmt.Errorf("moderation: entry %s: %w", e.ID, err))
 		}
 	}
-	if n := len(errs); n > maxParseErrors {
-		errs = append(errs[:maxParseErrors], fmt.Errorf("moderation: and %d entries more", n-maxParseErrors))
+	if n := len(errs); n > maxErrors {
+		errs = append(errs[:maxErrors], fmt.Errorf("moderation: and %d entries more", n-maxErrors))
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)

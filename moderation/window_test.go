@@ -41,23 +41,6 @@ func TestHoldIsShort(t *testing.T) {
 	}
 }
 
-func FuzzParseEntries(f *testing.F) {
-	f.Add("list.csv", []byte("text,category,tier\n坏词,A1h,block\n"))
-	f.Add("list.txt", []byte("\ufeffone\r\ntwo\n\n# note\n"))
-	f.Add("list.csv", []byte("text,category\n\"open"))
-	f.Fuzz(func(t *testing.T, name string, data []byte) {
-		entries, err := ParseEntries(name, data, "A1h", Signal)
-		if err != nil {
-			return
-		}
-		for _, e := range entries {
-			if strings.TrimSpace(e.Text) == "" || e.Tier == "" {
-				t.Fatalf("%q gave entry %+v", data, e)
-			}
-		}
-	})
-}
-
 func TestCompileRefuses(t *testing.T) {
 	for name, entries := range map[string][]Entry{
 		"empty":     {{ID: "1", Text: " \u200b", Category: "A1h", Tier: Block}},

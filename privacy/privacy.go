@@ -5,6 +5,8 @@
 // is nobody's data is a defect too.
 package privacy
 
+import "bytes"
+
 // Kind of personal information.
 type Kind string
 
@@ -33,7 +35,8 @@ func Scan(text []byte) []Span {
 
 // Mask appends text to dst with every find masked and returns dst and the finds. A mobile keeps its first three and last
 // four digits (138****5678), an identity number its first three and last two, a card its last four, an address its first
-// letter and domain; every other digit or letter of a find becomes '*', separators and the number of characters stay.
+// letter and domain; every other digit or letter of a find becomes '*', separators and the number of characters stay. A
+// number that runs on into an address (138 1234 5678@example.com) is one address. Masking what is masked changes nothing.
 func Mask(dst, text []byte) ([]byte, []Span) { return MaskWith(dst, text, '*') }
 
 // MaskWith is Mask with another character than '*': '0' keeps a number in JSON a number.
@@ -55,16 +58,16 @@ func mask(dst, text []byte, base int, spans []Span, fill byte) []byte {
 
 func maskOne(dst, find []byte, kind Kind, fill byte) []byte {
 	if kind == Email {
-		for i, b := range find {
-			if b == '@' {
-				return append(dst, find[i:]...)
+		for i := 0; find[i] != '@'; {
+			_, size := digit(find, i)
+			if i > 0 || find[size] == '@' {
+				dst = append(dst, fill)
+			} else {
+				dst = append(dst, find[:size]...)
 			}
-			if i > 0 || find[1] == '@' {
-				b = fill
-			}
-			dst = append(dst, b)
+			i += size
 		}
-		return dst
+		return append(dst, find[bytes.IndexByte(find, '@'):]...)
 	}
 	total := 0
 	for i := 0; i < len(find); {

@@ -1,18 +1,25 @@
 package privacy
 
-import "bytes"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 const (
-	// lookBehind is how many bytes before a number may hold the word that tells a card from any number.
-	lookBehind = 48
+	// wordDistance is how many characters before a number may hold the word that tells a card from any number. Masking
+	// changes the number of bytes, not of characters.
+	wordDistance = 32
+	lookBehind   = wordDistance * utf8.UTFMax
 	// maxLocal and maxDomain bound an e-mail address (RFC 5321).
 	maxLocal, maxDomain = 64, 255
 	// maxDigits is one more than the longest number that can be a find, country code included.
 	maxDigits = 24
 	// maxYear is the last year of birth that an identity number is believed for; this package has no clock.
 	maxYear = 2035
-	// holdMax bounds what a Stream holds back: an address in progress, or a number with separators.
-	holdMax = maxLocal + 1 + maxDomain
+	// maxNumber bounds the bytes of a number: its digits may be full width, and separators stand between its groups.
+	maxNumber = 3*maxDigits + 16
+	// holdMax bounds what a Stream holds back: a number that may run on into an address in progress.
+	holdMax = maxNumber + maxLocal + 1 + maxDomain
 )
 
 // scan looks at text[from:]; text[:from] is context that has been dealt with. It returns the finds and up to where its
@@ -24,6 +31,19 @@ func scan(spans []Span, text []byte, from int, final bool) ([]Span, int) {
 		c := text[i]
 		class := classes[c]
 		if class == other || class == letter && !addresses {
+			i++
+			continue
+		}
+		if class == at {
+			// The domain of an address that is masked already; its digits are nobody's.
+			if i > 0 && text[i-1] == '*' {
+				stop, whole := domain(text, i+1)
+				if !whole && !final {
+					return spans, i
+				}
+				i = max(stop, i+1)
+				continue
+			}
 			i++
 			continue
 		}
@@ -49,7 +69,7 @@ func scan(spans []Span, text []byte, from int, final bool) ([]Span, int) {
 			noAddressBefore = end
 		}
 		if n, _ := digit(text, i); n < 0 && !(c == '+' && i+1 < len(text) && isDigitAt(text, i+1)) {
-			if c == '+' && i+1 == len(text) && !final {
+			if c == '+' && !final && (i+1 == len(text) || text[i+1] == 0xEF && i+4 > len(text)) {
 				return spans, i
 			}
 			i++
@@ -60,6 +80,14 @@ func scan(spans []Span, text []byte, from int, final bool) ([]Span, int) {
 		case !whole:
 			return spans, i
 		case kind != "":
+			// What stays of the number must not be the beginning of an address.
+			_, at, whole := address(text, tail(text, i, end, kind))
+			if !whole && !final {
+				return spans, i
+			}
+			if at > 0 {
+				kind, end = Email, at
+			}
 			spans = append(spans, Span{kind, i, end})
 		}
 		i = end
@@ -73,6 +101,7 @@ const (
 	letter // may be part of an address
 	number10
 	lead // first byte of a full-width digit
+	at
 )
 
 var classes = func() (t [256]uint8) {
@@ -82,6 +111,8 @@ var classes = func() (t [256]uint8) {
 			t[c] = number10
 		case c == 0xEF:
 			t[c] = lead
+		case c == '@':
+			t[c] = at
 		case isLocal(byte(c)):
 			t[c] = letter
 		}
@@ -125,30 +156,55 @@ func address(text []byte, i int) (word, at int, whole bool) {
 	case text[k] != '@' || text[i] == '.' || text[k-1] == '.':
 		return k, 0, true
 	}
-	d := k + 1
+	at, whole = domain(text, k+1)
+	return k, at, whole
+}
+
+// domain reads the domain of an address at d; at is its end or 0, whole is as address returns it.
+func domain(text []byte, d int) (at int, whole bool) {
 	end := d
 	for end < len(text) && (text[end] == '.' || text[end] == '-' || alnum(text[end])) && end-d <= maxDomain {
 		end++
 	}
-	if end == len(text) && end-d <= maxDomain {
-		whole = false
-	} else {
-		whole = true
-	}
+	whole = end < len(text) || end-d > maxDomain
 	stop := end
 	for stop > d && !alnum(text[stop-1]) { // the full stop of a sentence
 		stop--
 	}
+	if stop < end { // a masked number had its digits here, as no address has
+		masked, known := maskedAfter(text, end)
+		if masked {
+			return 0, whole
+		}
+		whole = whole && known
+	}
 	dot := bytes.LastIndexByte(text[d:stop], '.')
 	if dot <= 0 || stop-(d+dot+1) < 2 || !alnum(text[d]) || bytes.Contains(text[d:stop], []byte("..")) {
-		return end, 0, whole
+		return 0, whole
 	}
 	for _, c := range text[d+dot+1 : stop] {
 		if c >= '0' && c <= '9' { // no top-level domain has a digit; 10.0.0.1 is a machine
-			return end, 0, whole
+			return 0, whole
 		}
 	}
-	return end, stop, whole
+	return stop, whole
+}
+
+// tail returns where in the number text[from:to] an address could begin once it is masked: behind the last masked digit
+// and the last character that no address holds.
+func tail(text []byte, from, to int, kind Kind) int {
+	kept := 4
+	if kind == ResidentID {
+		kept = 2
+	}
+	i := to
+	for i > from && isLocal(text[i-1]) && kept > 0 {
+		i--
+		if text[i] != '-' {
+			kept--
+		}
+	}
+	return i
 }
 
 func alnum(c byte) bool {
@@ -171,9 +227,12 @@ func number(text []byte, i int, final bool) (kind Kind, end int, whole bool) {
 	if text[k] == '+' {
 		k++
 	}
-	bordered := !wordBefore(text, i)
+	_, size := digit(text, k)
+	next := k + size // where to go on inside a word or a longer number
+	if wordBefore(text, i) {
+		return "", next, true
+	}
 	complete := false // the run's end has been seen
-	tooLong := false
 	var firstEnd int
 	for used < len(groups) && !complete {
 		g := group{from: k, digits: count}
@@ -182,11 +241,13 @@ func number(text []byte, i int, final bool) (kind Kind, end int, whole bool) {
 			if n < 0 {
 				break
 			}
-			if count < maxDigits {
+			if count == maxDigits {
+				if used == 0 {
+					return "", next, true
+				}
+			} else {
 				all[count] = byte(n)
 				count++
-			} else {
-				tooLong = true
 			}
 			g.n++
 			k += size
@@ -196,9 +257,6 @@ func number(text []byte, i int, final bool) (kind Kind, end int, whole bool) {
 		used++
 		if used == 1 {
 			firstEnd = k
-			if !bordered || tooLong { // inside a word or a longer number
-				return "", k, true
-			}
 		}
 		switch {
 		case k == len(text):
@@ -224,11 +282,20 @@ func number(text []byte, i int, final bool) (kind Kind, end int, whole bool) {
 			}
 		case (text[k] == 'X' || text[k] == 'x') && k+1 == len(text) && !final:
 			return "", i, false
-		case text[k] == '.' && k+1 == len(text) && !final:
+		case text[k] == '.' && !final && (k+1 == len(text) || text[k+1] == 0xEF && k+4 > len(text)):
 			return "", i, false
 		default:
+			if _, known := maskedAfter(text, k); !known && !final {
+				return "", i, false
+			}
 			complete = true
 		}
+	}
+	if first := groups[0]; first.n <= 4 && maskedBefore(text, i) {
+		if used > 1 && first.n+groups[1].n == 4 { // the last four digits of a card may stand in two groups
+			return "", groups[1].to, true
+		}
+		return "", firstEnd, true
 	}
 	// the longest reading that is a find wins; it begins at i and ends with a group
 	for last := used - 1; last >= 0; last-- {
@@ -253,7 +320,7 @@ func wordBefore(text []byte, i int) bool {
 	if i >= 3 && isDigitAt(text, i-3) && text[i-3] == 0xEF {
 		return true
 	}
-	return c == '.' && i >= 2 && text[i-2] >= '0' && text[i-2] <= '9' // the decimals of a number
+	return c == '.' && (i >= 2 && isDigitAt(text, i-2) || i >= 4 && isDigitAt(text, i-4) && text[i-4] == 0xEF) // the decimals of a number
 }
 
 // wordAfter tells whether what stands at i continues the number before it.
@@ -262,9 +329,45 @@ func wordAfter(text []byte, i int) bool {
 		return false
 	}
 	if c := text[i]; c == '.' {
-		return i+1 < len(text) && text[i+1] >= '0' && text[i+1] <= '9'
+		return i+1 < len(text) && isDigitAt(text, i+1)
 	}
 	return alnum(text[i]) || text[i] == '_' || isDigitAt(text, i)
+}
+
+// maskedBefore tells whether the digits at i are what a masked number shows of its end.
+func maskedBefore(text []byte, i int) bool {
+	stars := 0
+	for i--; i >= 0 && stars < 4; i-- {
+		switch {
+		case text[i] == '*':
+			stars++
+		case (text[i] == ' ' || text[i] == '-') && i > 0 && text[i-1] == '*':
+		default:
+			return false
+		}
+	}
+	return stars == 4
+}
+
+// maskedAfter tells whether the digits that end at i are what a masked number or address shows of its beginning. known is
+// false when more text could change that.
+func maskedAfter(text []byte, i int) (masked, known bool) {
+	n := 0
+	for n < 4 && i+n < len(text) && text[i+n] == '*' {
+		n++
+	}
+	switch next := text[i+n:]; {
+	case n == 4:
+		return true, true
+	case n == 0:
+		return false, len(next) > 0
+	case len(next) == 0:
+		return false, false
+	case n == 3 && (next[0] == ' ' || next[0] == '-'): // 110*** ******** **58
+		return len(next) > 1 && next[1] == '*', len(next) > 1
+	default:
+		return next[0] == '@', true
+	}
 }
 
 func judge(text []byte, from int, groups []group, digits []byte) (Kind, int) {
@@ -279,6 +382,9 @@ func judge(text []byte, from int, groups []group, digits []byte) (Kind, int) {
 		return ResidentID, end + 1
 	}
 	if wordAfter(text, end) {
+		return "", 0
+	}
+	if masked, _ := maskedAfter(text, end); masked && groups[len(groups)-1].n <= 7 {
 		return "", 0
 	}
 	if !plus && len(digits) == 18 && (is(shape, 18) || is(shape, 6, 8, 4)) && residentID(digits[:17], int(digits[17])) {
@@ -400,10 +506,12 @@ func issuer(before, d []byte) bool {
 	default:
 		return false
 	}
-	if len(before) > lookBehind {
-		before = before[len(before)-lookBehind:]
+	start := len(before)
+	for n := 0; n < wordDistance && start > 0; n++ {
+		_, size := utf8.DecodeLastRune(before[:start])
+		start -= size
 	}
-	lower := bytes.ToLower(before)
+	lower := bytes.ToLower(before[start:])
 	for _, word := range []string{"卡", "账号", "帐号", "card", "account"} {
 		if bytes.Contains(lower, []byte(word)) {
 			return true

@@ -51,11 +51,11 @@ func lexicons(o options) ([]judged, error) {
 		if err != nil {
 			return nil, err
 		}
-		entries, err := moderation.ParseEntries(file, data, "A1a", moderation.Signal)
+		list, err := moderation.Import(file, data, moderation.ImportOptions{Category: "A1a", Strict: true})
 		if err != nil {
 			return nil, err
 		}
-		l, err := compiled(entries)
+		l, err := compiled(list.Entries)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}

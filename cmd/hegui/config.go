@@ -353,10 +353,12 @@ type LimitsConfig struct {
 
 // LexiconConfig is one word list.
 type LexiconConfig struct {
-	// The list: CSV with the header text,category,tier[,id], or TXT with one entry a line. Required.
+	// The list: text with one entry a line, or CSV, TSV, XLSX or JSON, as docs/en/lexicon.md tells. A bad line refuses
+	// the list. Required.
 	File string `yaml:"file"`
 
-	// Risk of entries that name none, A1a to A5b (GB/T 45654-2025 Annex A). Required for TXT.
+	// Risk of entries that name none, A1a to A5b (GB/T 45654-2025 Annex A). Required where neither
+	// the lines nor the file's name say it.
 	Category string `yaml:"category"`
 
 	// Tier of entries that name none. block: a hit alone refuses or stops; only for entries read and approved one by

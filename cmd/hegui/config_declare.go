@@ -63,11 +63,11 @@ func (c configFile) lists() ([]lexicon.List, error) {
 		if err != nil {
 			return nil, c.explain(fault{at + ".file", err.Error()})
 		}
-		entries, err := moderation.ParseEntries(l.File, b, l.Category, moderation.Tier(l.Tier))
+		list, err := lexicon.Read(l.File, b, moderation.ImportOptions{Category: l.Category, Tier: moderation.Tier(l.Tier), Strict: true})
 		if err != nil {
 			return nil, c.explain(fault{at, err.Error()})
 		}
-		lists = append(lists, lexicon.List{Origin: lexicon.Configuration, Entries: entries})
+		lists = append(lists, lexicon.List{Origin: lexicon.Configuration, Entries: list.Entries})
 	}
 	return lists, nil
 }

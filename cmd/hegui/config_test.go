@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/encoding/simplifiedchinese"
 
+	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/service"
 )
 
@@ -132,6 +134,42 @@ func TestBadConfigs(t *testing.T) {
 				t.Error("the message has no caret")
 			}
 		})
+	}
+}
+
+// TestConfiguredLists: lists are read as they are found, and a bad line is told by file and line.
+func TestConfiguredLists(t *testing.T) {
+	c := configFile{Path: filepath.Join(t.TempDir(), "hegui.yaml")}
+	c.Lexicons = []LexiconConfig{{File: "own.csv", Category: "A2a", Tier: "signal"}}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(c.file("own.csv"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gbk, err := simplifiedchinese.GBK.NewEncoder().String("敏感词,类别,级别\n坏词一号,A2c,拦截\n坏词二号,,\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(gbk)
+	lists, err := c.lists()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := lists[len(lists)-1].Entries
+	if len(got) != 2 || got[0].Text != "坏词一号" || got[0].Category != "A2c" || got[0].Tier != moderation.Block || got[0].Source != "own.csv:2" ||
+		got[1].Category != "A2a" || got[1].Tier != moderation.Signal {
+		t.Errorf("%+v", got)
+	}
+	for text, want := range map[string]string{
+		"text,category\n坏词,A2a\n坏话,A9z\n": `own.csv: line 3: category "A9z"`,
+		"text,tier\n坏词,ban\n":             `own.csv: line 2: tier "ban"`,
+		"text\n":                          "own.csv holds no entries",
+	} {
+		write(text)
+		if _, err := c.lists(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 

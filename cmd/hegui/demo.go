@@ -68,7 +68,7 @@ func demoConfig(data, endpoint, model string) (Config, error) {
 		PurposesEN:  "Drafting, rewriting, summarising and translating text, answering general questions, helping to understand material.",
 		LimitsZH:    "回答可能有错、不完整或者过时，不能代替医生、律师和理财顾问的意见；请核实后使用，不要过度依赖。",
 		LimitsEN:    "Answers may be wrong, incomplete or out of date and replace no doctor, lawyer or financial adviser; verify before use and do not rely on them too much.",
-		OutlineZH:   "生成式语言模型根据输入和上文逐词预测后文。输入和输出都经过词库筛查、个人信息屏蔽和标识。此示例安装使用" + m.NameZH + "。",
+		OutlineZH:   "生成式语言模型根据输入和上文逐词预测后文。输入和输出都经过词库筛查、个人信息脱敏和标识。此示例安装使用" + m.NameZH + "。",
 		OutlineEN:   "A generative language model predicts text word by word from the input and what came before. Input and output are screened by word lists, personal information is masked, and answers are labelled. This sample installation uses: " + m.NameEN + ".",
 		PersonalZH:  "应用给出的使用者代号、网络地址和输入内容；用于提供服务、保障安全和履行留存义务。内容以使用者专属密钥加密，保存 180 天后删除；不用于训练。",
 		PersonalEN:  "The identifier an application gives its user, network address and input; used to provide and secure the service and to keep the records the law requires. Content is encrypted under a key of the user's own and deleted after 180 days; it is not used for training.",

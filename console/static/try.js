@@ -147,7 +147,8 @@ form.addEventListener("submit", async (event) => {
     under(answer);
     send.disabled = false;
     stop.hidden = true;
-    if (answer.text && answer.finish !== "content_filter") { // what was refused once would be refused with every later question
+    // Half an answer is no turn, and what was refused once would be refused with every later question.
+    if (answer.text && answer.done && !answer.broken && answer.finish !== "content_filter") {
       const turns = JSON.parse(form.elements.history.value || "[]");
       turns.push({ Role: "user", Text: text }, { Role: "assistant", Text: answer.text });
       form.elements.history.value = JSON.stringify(turns.slice(-40));
