@@ -339,7 +339,7 @@ func TestChangedEntriesAreNamed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := db.W.ExecContext(ctx, `UPDATE lexicon_version SET entries = $1`, forged); err != nil {
+		if _, err := db.W.ExecContext(ctx, `UPDATE lexicon_part SET data = $1`, forged); err != nil {
 			t.Fatal(err)
 		}
 		events, err := j.Events(ctx, journal.Filter{})

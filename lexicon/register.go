@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -145,7 +146,7 @@ func (r *Register) Version(ctx context.Context, n int) (Version, error) {
 
 type packedRow struct {
 	Hash   string `db:"hash"`
-	Packed []byte `db:"entries"`
+	Packed []byte `db:"-"`
 }
 
 // Entries returns the entries of a version, ordered by id; of version 0, none. They must not be changed. A version whose
@@ -169,7 +170,7 @@ func (r *Register) read(ctx context.Context, n int) ([]moderation.Entry, error) 
 	if n == 0 {
 		return nil, nil
 	}
-	row, err := store.Row[packedRow](ctx, r.db.R, `SELECT hash, entries FROM lexicon_version WHERE n = $1`, n)
+	row, err := r.packed(ctx, `SELECT hash FROM lexicon_version WHERE n = $1`, n)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fmt.Errorf("%w: %d", ErrNoVersion, n)
 	}
@@ -196,6 +197,42 @@ func (r *Register) inForce(ctx context.Context) (Version, []moderation.Entry, er
 	}
 	entries, err := r.read(ctx, v.N)
 	return v, entries, err
+}
+
+// partBytes is the size of a piece of a version's entries: what a transaction writes while exchanges wait.
+const partBytes = 64 << 10
+
+// keep writes the entries of a version piece by piece. The same again is no news.
+func (r *Register) keep(ctx context.Context, hash string, packed []byte) error {
+	i := 0
+	for data := range slices.Chunk(packed, partBytes) {
+		if _, err := r.db.W.ExecContext(ctx, `INSERT INTO lexicon_part (hash, part, data) VALUES ($1, $2, $3)
+			ON CONFLICT (hash, part) DO UPDATE SET data = excluded.data WHERE lexicon_part.data <> excluded.data`, hash, i, data); err != nil {
+			return fmt.Errorf("lexicon: entries of a version: %w", err)
+		}
+		i++
+	}
+	if _, err := r.db.W.ExecContext(ctx, `DELETE FROM lexicon_part WHERE hash = $1 AND part >= $2`, hash, i); err != nil {
+		return fmt.Errorf("lexicon: entries of a version: %w", err)
+	}
+	return nil
+}
+
+// packed reads the entries of a version; query gives its hash.
+func (r *Register) packed(ctx context.Context, query string, arg any) (packedRow, error) {
+	row, err := store.Row[packedRow](ctx, r.db.R, query, arg)
+	if err != nil {
+		return row, err
+	}
+	parts, err := store.Rows[partRow](ctx, r.db.R, `SELECT data FROM lexicon_part WHERE hash = $1 ORDER BY part`, row.Hash)
+	for _, p := range parts {
+		row.Packed = append(row.Packed, p.Data...)
+	}
+	return row, err
+}
+
+type partRow struct {
+	Data []byte `db:"data"`
 }
 
 // publish writes a version with its event. with runs in the same transaction.
@@ -225,9 +262,12 @@ func (r *Register) publish(ctx context.Context, v Version, entries []moderation.
 	if err != nil {
 		return v, err
 	}
+	if err := r.keep(ctx, hash, packed); err != nil {
+		return v, err
+	}
 	_, err = r.j.Commit(ctx, journal.Write{Events: []journal.Event{event}, Apply: func(ctx context.Context, tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO lexicon_version (n, hash, entries, about, at_ms, event) VALUES ($1, $2, $3, $4, $5, $6)`,
-			v.N, hash, packed, string(about), v.At.UnixMilli(), event.ID); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO lexicon_version (n, hash, about, at_ms, event) VALUES ($1, $2, $3, $4, $5)`,
+			v.N, hash, string(about), v.At.UnixMilli(), event.ID); err != nil {
 			return err
 		}
 		return with(ctx, tx)
@@ -290,7 +330,7 @@ func (r *Register) Verify(ctx context.Context, events []journal.Event) ([]journa
 		if json.Unmarshal(e.Body, &body) != nil {
 			continue // the tree has named it already
 		}
-		row, err := store.Row[packedRow](ctx, r.db.R, `SELECT hash, entries FROM lexicon_version WHERE event = $1`, e.ID)
+		row, err := r.packed(ctx, `SELECT hash FROM lexicon_version WHERE event = $1`, e.ID)
 		what := ""
 		switch {
 		case errors.Is(err, store.ErrNotFound):

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -228,7 +227,6 @@ func (sv *server) loadLexicon(ctx context.Context) error {
 		return err
 	}
 	sv.lexicon.Store(compiled)
-	go debug.FreeOSMemory() // building left several times the lexicon behind
 	sv.state.version, sv.state.day, sv.state.failed = v.N, day, time.Time{}
 	sv.log.Info("lexicon in force", "entries", compiled.Len(), "version", v.N, "hash", compiled.Hash()[:12])
 	return nil
