@@ -261,3 +261,22 @@ func FuzzScan(f *testing.F) {
 		}
 	})
 }
+
+func TestPlainASCII(t *testing.T) {
+	for b := range 256 {
+		for at := range 8 {
+			text := []byte("abcdefgh~ 0ZZ~  tail")
+			text[at] = byte(b)
+			want := 16
+			if b < 0x20 || b >= 0x7F {
+				want = 0
+			}
+			if got := plainASCII(text); got != want {
+				t.Fatalf("%q: %d, want %d", text, got, want)
+			}
+		}
+	}
+	if n := plainASCII([]byte("seven b")); n != 0 {
+		t.Fatalf("%d of 7 bytes", n)
+	}
+}

@@ -176,7 +176,7 @@ func plainASCII(text []byte) int {
 	n := 0
 	for ; n+8 <= len(text); n += 8 {
 		x := binary.LittleEndian.Uint64(text[n:])
-		if (x|x+ones|x-0x20*ones)&tops != 0 {
+		if (x|(x+ones)|(x-0x20*ones))&tops != 0 {
 			break
 		}
 	}
