@@ -14,7 +14,7 @@ import (
 var (
 	letterPieces = []string{"甲", "乙", "丙", "丁", "假", "以", "a", "b", "1", "赌", "賭"}
 	textPieces   = append([]string{" ", " ", "-", ".", "，", "、", "。", "！", "\n", "\u200b", "\u0301", "é", "ß", "Ａ", "ⓑ", "\xff", "\xe7", "\xa6\x81", "😀", "贝", "者",
-		"的", "c", "①", "家", "宜", "鼎", "а"}, slices.Concat(letterPieces, letterPieces, letterPieces)...)
+		"的", "c", "①", "a plain piece of text ", "家", "宜", "鼎", "а"}, slices.Concat(letterPieces, letterPieces, letterPieces)...)
 	patternPieces = []string{"甲", "[甲乙]", "a", "\\d", "丙?", "(?:乙|丁丁)", "b{1,2}", "."}
 )
 
