@@ -1,6 +1,7 @@
 package moderation
 
 import (
+	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
@@ -28,6 +29,7 @@ const (
 const (
 	MaxImportBytes   = 256 << 20
 	MaxImportEntries = 1_000_000
+	MaxImportLines   = 2_000_000
 	maxProblems      = 100
 	maxErrors        = 20 // that refuse a list; more help nobody
 )
@@ -103,6 +105,9 @@ func Import(name string, data []byte, o ImportOptions) (Imported, error) {
 	text, encoding, err := decodeList(data)
 	if err != nil {
 		return Imported{}, fmt.Errorf("%w: %s: %w", ErrImport, base, err)
+	}
+	if n := bytes.Count(text, []byte("\n")); n > MaxImportLines {
+		return Imported{}, fmt.Errorf("%w: %s has %d lines; at most %d are read, split the list before line %d", ErrImport, base, n, MaxImportLines, MaxImportLines)
 	}
 	layout := o.Layout
 	if layout == Auto {
@@ -210,7 +215,7 @@ var errEnough = errors.New("too many problems")
 func (im *importer) aside(line int, field, value, mend string) error {
 	im.report.SetAside++
 	if len(im.report.Problems) < maxProblems {
-		im.report.Problems = append(im.report.Problems, Problem{line, field, cutText(value, 40), mend})
+		im.report.Problems = append(im.report.Problems, Problem{line, field, cutText(strings.TrimSpace(value), 40), cutText(mend, 160)})
 	}
 	if im.o.Strict && len(im.report.Problems) >= maxErrors {
 		return errEnough

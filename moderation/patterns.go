@@ -122,7 +122,7 @@ func (c *compiled) add(i int32, e Entry, table *[foldLimit]rune) error {
 	}
 	folded := foldText(table, strings.TrimSpace(e.Text))
 	if err := checkText(e.Text, folded); err != nil {
-		return fmt.Errorf("text %q: %w", e.Text, err)
+		return fmt.Errorf("text %q: %w", cutText(e.Text, 40), err)
 	}
 	return c.forms(i, e, r, folded)
 }
