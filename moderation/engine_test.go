@@ -15,7 +15,7 @@ var (
 	letterPieces = []string{"甲", "乙", "丙", "丁", "假", "以", "a", "b", "1", "赌", "賭"}
 	textPieces   = append([]string{" ", " ", "-", ".", "，", "、", "。", "！", "\n", "\u200b", "\u0301", "é", "ß", "Ａ", "ⓑ", "\xff", "\xe7", "\xa6\x81", "😀", "贝", "者",
 		"的", "c", "①", "a plain piece of text ", "家", "宜", "鼎", "а"}, slices.Concat(letterPieces, letterPieces, letterPieces)...)
-	patternPieces = []string{"甲", "[甲乙]", "a", "\\d", "丙?", "(?:乙|丁丁)", "b{1,2}", "."}
+	patternPieces = []string{"甲", "[甲乙]", "a", "\\d", "丙?", "(?:乙|丁丁)", "b{1,2}", ".", `\b`, `\B`, "^", "$"}
 )
 
 func drawText(t *rapid.T, label string, pieces []string, least, most int) string {
@@ -278,5 +278,23 @@ func TestPlainASCII(t *testing.T) {
 	}
 	if n := plainASCII([]byte("seven b")); n != 0 {
 		t.Fatalf("%d of 7 bytes", n)
+	}
+}
+
+// Patterns that engines with a literal prefilter are known never to run.
+func TestPatternsWithoutLiterals(t *testing.T) {
+	for pattern, text := range map[string]string{`\d{11}`: "电话13800138000", `[大小][麻嘛]`: "小麻", `\bAV\b`: "an av", `(?i)viagra`: "VIAGRA", `^[vV][xX]`: "Ｖx 加我"} {
+		l := lexicon(t, Entry{ID: "p", Text: pattern, Kind: Pattern, Category: "A1h", Tier: Block})
+		if got := l.Scan([]byte(text)); len(got) != 1 || len(l.ScanStateful([]byte(text))) != 1 {
+			t.Errorf("%s in %q: %+v", pattern, text, got)
+		}
+		w := l.NewWindow(Scene{}, nil)
+		stopped := false
+		for i := range len(text) {
+			stopped = stopped || w.Write([]byte{text[i]}).Violation != nil
+		}
+		if !stopped && w.Close().Violation == nil {
+			t.Errorf("%s in a stream of %q is not found", pattern, text)
+		}
 	}
 }

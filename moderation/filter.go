@@ -118,6 +118,7 @@ func (s *sweep) whole() {
 		s.n -= limit
 		s.first += limit
 	}
+	c.finish()
 	c.settle(true)
 }
 

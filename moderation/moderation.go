@@ -285,6 +285,7 @@ func (l *Lexicon) ScanIn(scene Scene, text []byte) []Finding {
 func (l *Lexicon) ScanStateful(text []byte) []Finding {
 	s := l.begin(Scene{}, text)
 	s.read(len(text))
+	s.finish()
 	s.settle(true)
 	return l.end(s)
 }

@@ -19,7 +19,7 @@ type program struct {
 // maxProgram bounds the instructions of one pattern.
 const maxProgram = 2000
 
-// compilePattern refuses what a stream could not be held back for: no upper length, more than MaxRunes, anchors.
+// compilePattern refuses what a stream could not be held back for: no upper length, more than MaxRunes.
 func compilePattern(text string, table *[foldLimit]rune) (*program, error) {
 	if !utf8.ValidString(text) {
 		return nil, errors.New("is not valid UTF-8")
@@ -72,7 +72,7 @@ func extent(re *syntax.Regexp) (shortest, longest int, err error) {
 	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		return 1, 1, nil
 	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
-		return 0, 0, errors.New("has an anchor (^ $ \\b); leave it out: letters and digits have borders by themselves, and kind whole matches a whole text")
+		return 0, 0, nil
 	case syntax.OpStar, syntax.OpPlus:
 		return 0, 0, fmt.Errorf("has no upper length; write {1,%d} or less in place of * and +", MaxRunes)
 	case syntax.OpCapture:
@@ -123,7 +123,7 @@ type place struct {
 	rune int // number of runes before it, skipped ones not counted
 }
 
-// machine runs one program over one text.
+// machine runs one program over one text. Its threads stand before a rune, or before an anchor that the next rune decides.
 type machine struct {
 	p       *program
 	threads []thread
@@ -134,53 +134,84 @@ type machine struct {
 
 func newMachine(p *program) machine { return machine{p: p, seen: make([]uint32, len(p.prog.Inst))} }
 
-// step takes the next folded rune, which begins at here; border tells that a word may begin there. It returns where a match
-// that ends with this rune began.
-func (m *machine) step(r rune, here place, border bool) (start place, ok bool) {
+// noRune stands before T and behind it.
+const noRune rune = -1
+
+// match is where a match began.
+type match struct {
+	start place
+	ok    bool
+}
+
+// step takes the next folded rune, which begins at here behind the rune prev; border tells that a word may begin there. It
+// returns the match that ended before this rune, which an anchor left open, and the one that ends with it. With noRune T
+// ends.
+func (m *machine) step(prev, r rune, here place, border bool) (before, with match) {
+	flags := syntax.EmptyOpContext(prev, r)
 	m.gen++
 	m.next = m.next[:0]
-	m.threads = m.add(m.threads, uint32(m.p.prog.Start), here)
-	matched := false
+	for _, t := range m.threads {
+		m.next, before = m.add(m.next, before, t.pc, t.start, flags)
+	}
+	if before.ok {
+		m.next = m.next[:0]
+		m.gen++
+	}
+	if r == noRune {
+		m.threads = m.threads[:0]
+		return before, with
+	}
+	if border || !asciiWord(r) {
+		m.next, _ = m.add(m.next, match{}, uint32(m.p.prog.Start), here, flags)
+	}
+	m.threads, m.next = m.next, m.threads[:0]
 	m.gen++
 	for _, t := range m.threads {
-		inst := &m.p.prog.Inst[t.pc]
-		if t.start == here && !border && asciiWord(r) {
-			continue
-		}
-		if !inst.MatchRune(r) {
-			continue
-		}
-		before := len(m.next)
-		m.next = m.add(m.next, inst.Out, t.start)
-		for _, n := range m.next[before:] {
-			if m.p.prog.Inst[n.pc].Op == syntax.InstMatch && (!matched || n.start.rune < start.rune) {
-				matched, start = true, n.start
-			}
+		if inst := &m.p.prog.Inst[t.pc]; inst.MatchRune(r) {
+			m.next, with = m.add(m.next, with, inst.Out, t.start, anchorsWait)
 		}
 	}
 	m.threads, m.next = m.next, m.threads
-	if matched {
+	if with.ok {
 		m.threads = m.threads[:0]
 	}
-	return start, matched
+	return before, with
 }
 
-// add follows what needs no rune. Threads come in the order of their starts, so the earliest start keeps a state.
-func (m *machine) add(to []thread, pc uint32, start place) []thread {
+// anchorsWait makes add keep threads before anchors, until the next rune is known.
+const anchorsWait syntax.EmptyOp = 1 << 7
+
+// add follows what needs no rune, and anchors that hold. Threads come in the order of their starts, so the earliest start
+// keeps a state.
+func (m *machine) add(to []thread, found match, pc uint32, start place, flags syntax.EmptyOp) ([]thread, match) {
 	if m.seen[pc] == m.gen {
-		return to
+		return to, found
 	}
 	m.seen[pc] = m.gen
 	inst := &m.p.prog.Inst[pc]
 	switch inst.Op {
 	case syntax.InstAlt, syntax.InstAltMatch:
-		return m.add(m.add(to, inst.Out, start), inst.Arg, start)
+		to, found = m.add(to, found, inst.Out, start, flags)
+		return m.add(to, found, inst.Arg, start, flags)
 	case syntax.InstCapture, syntax.InstNop:
-		return m.add(to, inst.Out, start)
-	case syntax.InstFail, syntax.InstEmptyWidth:
-		return to
+		return m.add(to, found, inst.Out, start, flags)
+	case syntax.InstEmptyWidth:
+		switch anchor := syntax.EmptyOp(inst.Arg); {
+		case flags == anchorsWait:
+			return append(to, thread{pc, start}), found
+		case anchor&^flags == 0:
+			return m.add(to, found, inst.Out, start, flags)
+		}
+		return to, found
+	case syntax.InstMatch:
+		if !found.ok || start.rune < found.start.rune {
+			found = match{start, true}
+		}
+		return to, found
+	case syntax.InstFail:
+		return to, found
 	}
-	return append(to, thread{pc, start})
+	return append(to, thread{pc, start}), found
 }
 
 func asciiWord(r rune) bool { return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' }

@@ -1,6 +1,7 @@
 package moderation
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -194,7 +195,10 @@ func (n *naive) bordered(from, to int) bool {
 
 // patterns: the match that ends first, of those the one that begins first, and again behind it.
 func (n *naive) patterns(i int) []naiveHit {
-	re := regexp.MustCompile(`^(?:(?i)` + n.entries[i].Text + `)$`)
+	var text []rune
+	for _, u := range n.units {
+		text = append(text, u.fold)
+	}
 	var out []naiveHit
 	begin := 0
 	for to := 1; to <= len(n.units); to++ {
@@ -202,11 +206,8 @@ func (n *naive) patterns(i int) []naiveHit {
 			if asciiWord(n.units[from].fold) && from > 0 && wordRune(n.units[from-1].fold) {
 				continue
 			}
-			var s []rune
-			for _, u := range n.units[from:to] {
-				s = append(s, u.fold)
-			}
-			if re.MatchString(string(s)) {
+			re := regexp.MustCompile(fmt.Sprintf(`^(?s:.{%d})(?:(?i)%s)(?s:.{%d})$`, from, n.entries[i].Text, len(text)-to))
+			if re.MatchString(string(text)) {
 				begin = to
 				if !wordRune(n.units[to-1].fold) || to == len(n.units) || !wordRune(n.units[to].fold) {
 					out = append(out, naiveHit{entry: i, from: from, to: to})

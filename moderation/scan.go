@@ -37,6 +37,8 @@ type cursor struct {
 	written  state
 	sounded  state // pinyin
 	machines []machine
+	last     place // where the newest rune ends that the patterns have seen
+	lastFold rune  // that rune
 
 	queue                            []raw // by end, start, pattern
 	next                             int   // queue[:next] are judged
@@ -342,13 +344,12 @@ func evenGaps(match []byte) bool {
 // run takes the text up to end through the patterns of kind pattern.
 func (c *cursor) run(end int) {
 	table := c.l.table
-	a := c.l.letters
 	if c.machines == nil {
 		for _, p := range c.l.programs {
 			c.machines = append(c.machines, newMachine(p))
 		}
 	}
-	border, seen := c.borderBefore(c.at), c.seen
+	seen := c.seen
 	text := c.text[:end-c.base]
 	for i := c.at - c.base; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
@@ -359,13 +360,35 @@ func (c *cursor) run(end int) {
 			continue
 		}
 		seen++
-		for m := range c.machines {
-			x := &c.machines[m]
-			if start, ok := x.step(f, here, border); ok {
-				c.push(raw{pattern: int32(x.p.pattern), start: start.byte, end: c.base + i, from: int32(start.rune), to: int32(seen)})
-			}
+		c.feed(f, here, place{c.base + i, seen})
+	}
+}
+
+// feed gives one folded rune, which stands between two places, to the patterns.
+func (c *cursor) feed(r rune, from, to place) {
+	prev, border := noRune, true
+	if c.last.byte > 0 {
+		prev = c.lastFold
+		border = !asciiWord(prev) && !latinLetter(prev)
+	}
+	for i := range c.machines {
+		m := &c.machines[i]
+		before, with := m.step(prev, r, from, border)
+		if before.ok {
+			c.push(raw{pattern: int32(m.p.pattern), start: before.start.byte, end: c.last.byte, from: int32(before.start.rune), to: int32(c.last.rune)})
 		}
-		border = !a.isWord(a.of(r))
+		if with.ok {
+			c.push(raw{pattern: int32(m.p.pattern), start: with.start.byte, end: to.byte, from: int32(with.start.rune), to: int32(to.rune)})
+		}
+	}
+	c.last, c.lastFold = to, r
+}
+
+// finish tells the patterns that T ends here.
+func (c *cursor) finish() {
+	if len(c.machines) > 0 {
+		at := c.last
+		c.feed(noRune, at, at)
 	}
 }
 

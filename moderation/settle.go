@@ -1,6 +1,7 @@
 package moderation
 
 import (
+	"regexp/syntax"
 	"slices"
 	"unicode/utf8"
 )
@@ -26,9 +27,13 @@ const keepRunes = 4*MaxRunes + MaxNear
 // settle judges queued hits in order, as far as T has been seen; final says that T ends here. In order means that a later
 // hit is judged after an earlier one, so that what is found, and where the first violation is, depends on T alone.
 func (c *cursor) settle(final bool) {
+	limit := c.seen
+	if !final && c.anchored() { // a pattern may yet turn out to have ended with the newest rune
+		limit--
+	}
 	for c.next < len(c.queue) {
 		h := c.queue[c.next]
-		if c.first != nil && h.end > c.first.End || int(h.to) > c.seen {
+		if c.first != nil && h.end > c.first.End || int(h.to) > limit {
 			break
 		}
 		v := no
@@ -49,6 +54,19 @@ func (c *cursor) settle(final bool) {
 		return
 	}
 	c.prune()
+}
+
+// anchored tells whether a pattern waits at an anchor for the next rune.
+func (c *cursor) anchored() bool {
+	for i := range c.machines {
+		m := &c.machines[i]
+		for _, t := range m.threads {
+			if m.p.prog.Inst[t.pc].Op == syntax.InstEmptyWidth {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // find records a hit that counts.

@@ -86,6 +86,10 @@ func (w *Window) Resume() Step {
 	for i := range c.machines {
 		c.machines[i].threads = c.machines[i].threads[:0]
 	}
+	if len(c.machines) > 0 {
+		r, _ := utf8.DecodeLastRune(c.text[:c.at-c.base])
+		c.last, c.lastFold = place{c.at, c.seen}, fold(c.l.table, r)
+	}
 	c.first, c.limit = nil, 0
 	c.heldSeen, c.needsSeen = 0, 0
 	w.over = false
@@ -117,6 +121,7 @@ func (w *Window) look() Step {
 	}
 	c.read(c.base + n)
 	if w.closed && !c.stopped() {
+		c.finish()
 		c.settle(true)
 	}
 	s := Step{Findings: c.found}
