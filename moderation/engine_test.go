@@ -298,3 +298,15 @@ func TestPatternsWithoutLiterals(t *testing.T) {
 		}
 	}
 }
+
+func TestScanDoesNotAllocate(t *testing.T) {
+	l := lexicon(t, StarterEntries()...)
+	text := []byte(strings.Repeat("今天天气很好, we go for a walk in the park. 晚上回家做饭，番茄炒蛋。", 40))
+	if n := testing.AllocsPerRun(50, func() {
+		if len(l.Scan(text)) != 0 {
+			t.Fatal("harmless text was hit")
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
