@@ -44,7 +44,7 @@ func (f *filter) alone(c uint16) uint64 { return f.singles[c/64] >> (c % 64) & 1
 
 // newFilter takes the patterns of order.
 func newFilter(order []uint32, seqs [][]uint16, classes int) *filter {
-	size := max(10, bits.Len(uint(len(order)))+1)
+	size := max(10, bits.Len(uint(len(order))))
 	f := &filter{pairs: make([]uint64, 1<<size), triples: make([]uint64, 1<<size), singles: make([]uint64, classes/64+1)}
 	for _, p := range order {
 		switch s := seqs[p]; len(s) {
