@@ -98,6 +98,9 @@ type Checked struct {
 	In      int `json:"in"`
 	Out     int `json:"out"`
 	Privacy int `json:"privacy"`
+
+	// Recalled is the part of In whose verdict was known: turns of a conversation that were judged before by the same artefacts.
+	Recalled int `json:"recalled,omitempty"`
 }
 
 // Outage is a guard that failed in this exchange.

@@ -53,6 +53,9 @@ type Gateway struct {
 	stop     context.CancelCauseFunc // ends every stream when draining has lasted too long
 	stopped  context.Context
 
+	memory     *memory
+	answeredBy sync.Map // artefact by detector: what its last answer came from
+
 	degradedMu sync.Mutex
 	degradedAt map[string]time.Time
 }
@@ -78,7 +81,7 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{o: o, guards: Guards(), probes: probes, degradedAt: map[string]time.Time{}}
+	g := &Gateway{o: o, guards: Guards(), probes: probes, memory: newMemory(), degradedAt: map[string]time.Time{}}
 	g.stopped, g.stop = context.WithCancelCause(context.Background())
 	if g.metrics, err = newMetrics(o.Metrics); err != nil {
 		return nil, err

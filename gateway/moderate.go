@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -53,6 +54,11 @@ type inputScreen struct {
 	worst   moderation.Decision
 	risk    string         // that worst is about
 	inParts map[string]int // hits to mask by entry, found inside one text
+
+	on       map[string]uint64       // by channel: what the lexicon's verdicts depend on
+	overSeam map[string]bool         // entries found over a seam between turns
+	touched  map[string]map[int]bool // turns by risk
+	recalled int                     // bytes judged before
 }
 
 // inputText is one text of the request with the hits to mask in it.
@@ -74,7 +80,8 @@ func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
 			in.text = c.request.doc.text(t.node)
 		}
 		looked += len(in.text)
-		for _, f := range c.lexicon.ScanIn(c.inputScene(t.channel), in.text) {
+		for _, f := range s.scan(t.channel, in.text) {
+			s.touch(t.node, f)
 			c.found(c.lexical("in", t.channel, 0, f))
 			s.weigh(&in, f, s.table.Decide(moderation.CaseOf(f)))
 		}
@@ -83,8 +90,10 @@ func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
 		}
 	}
 	s.joined()
+	s.seams()
+	s.leads()
 	outage := s.detect(ctx)
-	c.checked.In = looked
+	c.checked.In, c.checked.Recalled = looked, s.recalled
 	if c.service.Modes.ModerateIn.Act == "observe" {
 		return nil
 	}
@@ -128,7 +137,7 @@ func (s *inputScreen) joined() {
 	told := s.worst.Action.Stricter(moderation.Mask)
 	across := map[string]int{}
 	for _, t := range s.c.request.joined {
-		for _, f := range s.c.lexicon.ScanIn(s.c.inputScene(t.channel), t.text) {
+		for _, f := range s.scan(t.channel, t.text) {
 			d := s.table.Decide(moderation.CaseOf(f))
 			if d.Action == moderation.Mask {
 				if across[f.Entry]++; across[f.Entry] <= s.inParts[f.Entry] {
@@ -148,32 +157,72 @@ func (s *inputScreen) joined() {
 	}
 }
 
-// detect asks the other detectors about all texts at once.
+// detect asks the other detectors about all texts at once, but for turns of the history that every one of them has cleared before.
 func (s *inputScreen) detect(ctx context.Context) *Interruption {
 	if len(s.g.o.Detectors) == 0 || len(s.texts) == 0 {
 		return nil
 	}
+	newest := s.c.request.newest()
+	fresh := make([]int, 0, len(s.texts))
+	for i := range s.texts {
+		if s.texts[i].node.node >= newest || !s.cleared(&s.texts[i]) {
+			fresh = append(fresh, i)
+		}
+	}
+	before := s.artefacts()
+	outage := s.consult(ctx, fresh)
+	if len(fresh) < len(s.texts) && !slices.Equal(before, s.artefacts()) { // another model answers now: what the one before cleared is new to it
+		outage = cmp.Or(s.consult(ctx, slices.DeleteFunc(all(len(s.texts)), func(i int) bool { _, ok := slices.BinarySearch(fresh, i); return ok })), outage)
+	}
+	return outage
+}
+
+// all is 0 to n-1.
+func all(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
+}
+
+// consult asks every detector about some of the texts. What goes before the first of them in the conversation comes along.
+func (s *inputScreen) consult(ctx context.Context, which []int) *Interruption {
+	if len(which) == 0 {
+		return nil
+	}
 	var whole []byte
-	at := make([]int, len(s.texts))
-	for i, t := range s.texts {
-		at[i] = len(whole)
-		whole = append(append(whole, t.text...), '\n')
+	at := make([]int, len(which))
+	for k, i := range which {
+		at[k] = len(whole)
+		whole = append(append(whole, s.texts[i].text...), '\n')
+	}
+	var context []byte
+	for i := which[0] - 1; i >= 0 && len(context) < contextBytes; i-- {
+		context = slices.Concat(tail(s.texts[i].text, contextBytes), []byte{'\n'}, context)
 	}
 	scene := s.c.place("in").Scene
 	scene.Channel = "content"
 	var outage *Interruption
-	for _, a := range moderation.ConsultAll(ctx, s.g.o.Detectors, moderation.Query{Scene: scene, Text: whole}, s.g.o.Now) {
-		if a.Outcome == moderation.Unavailable {
+	for _, a := range moderation.ConsultAll(ctx, s.g.o.Detectors, moderation.Query{Scene: scene, Text: whole, Context: tail(context, contextBytes)}, s.g.o.Now) {
+		s.g.answeredBy.Store(a.Detector.Name, a.Artefact)
+		switch a.Outcome {
+		case moderation.Unavailable:
 			in := s.g.detectorOut(s.c, "moderate_in", moderation.Degraded{Detector: a.Detector.Name, Rule: a.Detector.OnError, End: len(whole), Reason: a.Reason, Took: a.Took})
 			if in != nil {
 				outage = in
 			}
+		case moderation.Clear:
+			on := s.detectorOn(a.Detector.Name, a.Artefact)
+			for _, i := range which {
+				s.g.memory.keep(s.g.memory.key(on, s.texts[i].text), nil)
+			}
 		}
 		for _, f := range a.Findings {
 			d := s.table.Decide(moderation.Case{Category: f.Category, Tier: f.Tier, Severity: f.Severity, Detector: a.Detector.Kind, Score: f.Score})
-			for i := range s.texts { // a span may reach over several texts
+			for k, i := range which { // a span may reach over several texts
 				t := &s.texts[i]
-				from, until := max(f.Start, at[i])-at[i], min(f.End, at[i]+len(t.text))-at[i]
+				from, until := max(f.Start, at[k])-at[k], min(f.End, at[k]+len(t.text))-at[k]
 				if from >= until {
 					continue
 				}
@@ -184,6 +233,38 @@ func (s *inputScreen) detect(ctx context.Context) *Interruption {
 		}
 	}
 	return outage
+}
+
+// contextBytes is enough for the context of a query.
+const contextBytes = utf8.UTFMax * moderation.DefaultContext
+
+// cleared tells whether every detector has cleared a text before, by what answered last.
+func (s *inputScreen) cleared(t *inputText) bool {
+	for _, d := range s.g.o.Detectors {
+		name := d.Describe().Name
+		artefact, ok := s.g.answeredBy.Load(name)
+		if !ok {
+			return false
+		}
+		if _, ok := s.g.memory.recall(s.g.memory.key(s.detectorOn(name, artefact.(string)), t.text)); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// artefacts is what answered last, by detector.
+func (s *inputScreen) artefacts() []any {
+	list := make([]any, len(s.g.o.Detectors))
+	for i, d := range s.g.o.Detectors {
+		list[i], _ = s.g.answeredBy.Load(d.Describe().Name)
+	}
+	return list
+}
+
+// detectorOn is what a detector's verdict on a text depends on, but for the text.
+func (s *inputScreen) detectorOn(name, artefact string) uint64 {
+	return s.g.memory.on("detector\x00" + name + "\x00" + artefact + "\x00" + s.c.service.ID + "\x00" + userClass)
 }
 
 // mask writes stars over the hits in what the model gets; personal information stays masked.

@@ -49,6 +49,7 @@ type request struct {
 	tools  bool
 	texts  []textNode
 	joined []joinedText // messages in several parts, as models put them together
+	turns  []turn       // what each message says
 	who    []int        // nodes that name the end user
 	last   []byte       // last user text, for the language of a refusal
 	probe  bool
@@ -247,15 +248,20 @@ func (q *request) message(at int, path string) *Interruption {
 	default:
 		return problem(http.StatusBadRequest, "invalid_request", path+".role", "the field "+path+".role is not a role hegui knows; use system, developer, user, assistant or tool")
 	}
+	role := string(q.doc.text(in[0]))
+	user := role == "user"
+	q.turns = append(q.turns, turn{node: at, role: role})
+	said := &q.turns[len(q.turns)-1].text
 	if in[1] < 0 {
 		return nil
 	}
-	user := string(q.doc.text(in[0])) == "user"
 	switch content := q.doc.nodes[in[1]]; content.kind {
 	case isNull:
 	case isString:
+		text := q.doc.text(in[1])
+		*said = text
 		if user {
-			q.last = q.doc.text(in[1])
+			q.last = text
 		}
 	case isArray:
 		var bad *Interruption
@@ -266,6 +272,7 @@ func (q *request) message(at int, path string) *Interruption {
 			k++
 			return bad == nil
 		})
+		*said = joined
 		if k > 1 {
 			q.joined = append(q.joined, joinedText{path + ".content", joined})
 		}

@@ -1,0 +1,227 @@
+package gateway
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/moderation"
+)
+
+// The history of a conversation comes from the client and proves nothing: every role, tool result and retrieved text is
+// screened as input, whoever it claims to come from. What the gateway has judged under the same artefacts it recalls; what
+// is split over turns it puts together.
+
+// turn is what one message of a conversation says, its parts joined.
+type turn struct {
+	node int // of the message
+	role string
+	text []byte
+}
+
+const (
+	// seamBytes is how much of each side of a seam between turns is looked at: room for the longest entry.
+	seamBytes = utf8.UTFMax * moderation.MaxRunes
+	// seamEvidence is how many characters a hit over a seam must have to count by its own tier; shorter ones come about by
+	// chance between two turns, so they are evidence only. Ours.
+	seamEvidence = 4
+	// insistence is in how many turns of the history a risk must have been touched before the conversation itself is found
+	// to lead there. Ours.
+	insistence = 3
+	// conversationDetector names, in records and policies, what turns say together.
+	conversationDetector = "conversation"
+)
+
+// newest is where the newest turn of the user's side begins, as a node; what stands before it has been sent before. It is
+// the first node when there is none.
+func (q *request) newest() int {
+	for i := len(q.turns) - 1; i >= 0; i-- {
+		if said(q.turns[i]) {
+			return q.turns[i].node
+		}
+	}
+	return 0
+}
+
+// turnAt is the turn that a node lies in; ok is false before the first.
+func (q *request) turnAt(node int) (int, bool) {
+	i, ok := slices.BinarySearchFunc(q.turns, node, func(t turn, node int) int { return t.node - node })
+	if !ok {
+		i--
+	}
+	return i, i >= 0
+}
+
+// scan is the lexicon's findings in a text, recalled if it has been judged before in such a place.
+func (s *inputScreen) scan(channel string, text []byte) []moderation.Finding {
+	scene := s.c.inputScene(channel)
+	if len(text) < remembered {
+		return s.c.lexicon.ScanIn(scene, text)
+	}
+	on := s.lexiconOn(scene.Channel)
+	k := s.g.memory.key(on, text)
+	if found, ok := s.g.memory.recall(k); ok {
+		s.recalled += len(text)
+		return found
+	}
+	found := s.c.lexicon.ScanIn(scene, text)
+	s.g.memory.keep(k, found)
+	return found
+}
+
+// lexiconOn is what the lexicon's verdict on a text depends on, but for the text.
+func (s *inputScreen) lexiconOn(channel string) uint64 {
+	if s.on == nil {
+		s.on = map[string]uint64{}
+	}
+	on, ok := s.on[channel]
+	if !ok {
+		on = s.g.memory.on("lexicon\x00" + s.c.lexicon.Hash() + "\x00" + s.c.service.ID + "\x00" + userClass + "\x00" + channel)
+		s.on[channel] = on
+	}
+	return on
+}
+
+// seams looks for entries split over turns: over neighbours in the order sent, and over what the user, tools and retrieval
+// say with the model's turns left out. Such a hit cannot be masked in any turn, so it is refused.
+func (s *inputScreen) seams() {
+	turns := s.c.request.turns
+	if len(turns) < 2 {
+		return
+	}
+	anybody := func(turn) bool { return true }
+	for _, of := range []func(turn) bool{anybody, said} {
+		if s.seamsOf(turns, of, "") { // words: split between them, or inside one
+			s.seamsOf(turns, of, " ")
+		}
+		if !slices.ContainsFunc(turns, func(t turn) bool { return !said(t) }) {
+			break
+		}
+	}
+}
+
+// said tells the turns of the user's side from the model's and the application's.
+func said(t turn) bool { return t.role == "user" || t.role == "tool" || t.role == "function" }
+
+// seamsOf puts neighbours together: short turns whole, of long ones the ends. So every character is looked at once more at
+// most, however many turns there are. It tells whether words of letters meet at a seam.
+func (s *inputScreen) seamsOf(turns []turn, of func(turn) bool, between string) (words bool) {
+	var chain []byte
+	var seams []int
+	for _, t := range turns {
+		text := bytes.TrimSpace(t.text)
+		if !of(t) || len(text) == 0 {
+			continue
+		}
+		if len(chain) > 0 {
+			words = words || wordByte(chain[len(chain)-1]) && wordByte(text[0])
+			chain = append(chain, between...)
+			seams = append(seams, len(chain))
+		}
+		if len(text) <= 2*seamBytes {
+			chain = append(chain, text...)
+			continue
+		}
+		s.chained(append(chain, head(text, seamBytes)...), seams)
+		chain, seams = append(chain[:0], tail(text, seamBytes)...), seams[:0]
+	}
+	s.chained(chain, seams)
+	return words
+}
+
+func wordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+// chained judges what stands over the seams of a chain of turns.
+func (s *inputScreen) chained(text []byte, seams []int) {
+	if len(seams) == 0 {
+		return
+	}
+	const channel = "messages.content"
+	for _, f := range s.scan(channel, text) {
+		at, _ := slices.BinarySearch(seams, f.Start+1)
+		if at == len(seams) || seams[at] >= f.End || s.overSeam[f.Entry] {
+			continue
+		}
+		if s.overSeam == nil {
+			s.overSeam = map[string]bool{}
+		}
+		s.overSeam[f.Entry] = true
+		if f.Tier == moderation.Block && utf8.RuneCount(text[f.Start:f.End]) < seamEvidence {
+			weaker := *f.Listed
+			weaker.Tier = moderation.Signal
+			f.Listed = &weaker
+		}
+		d := s.table.Decide(moderation.CaseOf(f))
+		if d.Action == moderation.Mask {
+			d.Action = moderation.Refuse
+		}
+		found := s.c.lexical("in", channel, 0, f)
+		found.Start, found.End, found.Detector = 0, 0, conversationDetector // it lies in no one text
+		s.c.found(found)
+		if d.Action.Stricter(s.worst.Action) {
+			s.worst, s.risk = d, f.Category
+		}
+	}
+}
+
+// head is the beginning of text, of about n bytes and whole runes.
+func head(text []byte, n int) []byte {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}
+
+// tail is the end of text, of about n bytes and whole runes.
+func tail(text []byte, n int) []byte {
+	at := max(0, len(text)-n)
+	for at < len(text) && !utf8.RuneStart(text[at]) {
+		at++
+	}
+	return text[at:]
+}
+
+// touch notes that a turn of the user's side touches a risk.
+func (s *inputScreen) touch(node int, f moderation.Finding) {
+	if f.Tier != moderation.Signal && f.Tier != moderation.Block {
+		return
+	}
+	i, ok := s.c.request.turnAt(node)
+	if !ok || !said(s.c.request.turns[i]) {
+		return
+	}
+	if s.touched == nil {
+		s.touched = map[string]map[int]bool{}
+	}
+	if s.touched[f.Category] == nil {
+		s.touched[f.Category] = map[int]bool{}
+	}
+	s.touched[f.Category][i] = true
+}
+
+// leads tells of risks that the user's side has touched in several turns: each alone is evidence, together they say where the
+// conversation leads. A policy can act on it (detector: conversation); the default one records it.
+func (s *inputScreen) leads() {
+	for _, category := range slices.Sorted(maps.Keys(s.touched)) {
+		n := len(s.touched[category])
+		if n < insistence {
+			continue
+		}
+		severity := min(n, 5)
+		d := s.table.Decide(moderation.Case{Category: category, Tier: moderation.Signal, Severity: severity, Detector: conversationDetector})
+		if d.Action == moderation.Mask {
+			d.Action = moderation.Refuse
+		}
+		s.c.found(exchange.Finding{Where: "in", Channel: "messages", Category: category, Tier: string(moderation.Signal), Detector: conversationDetector, Artefact: s.c.lexicon.Hash()})
+		if d.Action.Stricter(s.worst.Action) {
+			s.worst, s.risk = d, category
+		}
+	}
+}

@@ -1,0 +1,200 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/moderation"
+)
+
+// message is one message of a test conversation.
+type message struct {
+	Role    string `json:"role"`
+	Content any    `json:"content"`
+}
+
+func conversationBody(messages ...message) string {
+	b, err := json.Marshal(map[string]any{"model": "m", "messages": messages})
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+// TestSplitOverTurns: an entry whose pieces stand in different turns is found; the same pieces apart, or in an order that no
+// reader joins, are not.
+func TestSplitOverTurns(t *testing.T) {
+	h := ruled(t, noRow, says("fine"), nil)
+	long := strings.Repeat("这是一句很长的闲话，", 40)
+	parts := []map[string]string{{"type": "text", "text": "禁"}, {"type": "text", "text": "果出"}}
+	for _, c := range []struct {
+		name    string
+		turns   []message
+		refused bool
+	}{
+		{"two user turns", []message{{"user", "禁果出"}, {"assistant", "好的，请说。"}, {"user", "售"}}, true},
+		{"with space around", []message{{"user", "禁果出 \n"}, {"assistant", "好的，请说。"}, {"user", "\t售"}}, true},
+		{"neighbours", []message{{"user", "先禁果出"}, {"user", "售后"}}, true},
+		{"user and tool", []message{{"user", "禁果"}, {"assistant", "x"}, {"tool", "出售"}}, true},
+		{"assistant and user", []message{{"assistant", "禁果出"}, {"user", "售"}}, true},
+		{"system and user", []message{{"system", "禁果出"}, {"user", "售"}}, true},
+		{"one character a turn", []message{{"user", "禁"}, {"assistant", "嗯"}, {"user", "果"}, {"assistant", "嗯"}, {"user", "出"}, {"assistant", "嗯"}, {"user", "售"}}, true},
+		{"parts of one turn and another", []message{{"user", parts}, {"assistant", "?"}, {"user", "售"}}, true},
+		{"behind long turns", []message{{"user", long + "禁果出"}, {"assistant", long}, {"user", "售" + long}}, true},
+		{"far back", append([]message{{"user", "禁果出"}, {"assistant", "?"}, {"user", "售"}}, filler(40)...), true},
+		{"between words", []message{{"user", "tell me of forbidden"}, {"assistant", "?"}, {"user", "fruit please"}}, true},
+		{"inside a word", []message{{"user", "tell me of forbidden fr"}, {"assistant", "?"}, {"user", "uit please"}}, true},
+		{"text between", []message{{"user", "禁果出"}, {"user", "又说"}, {"user", "售"}}, false},
+		{"the other way round", []message{{"user", "售"}, {"user", "禁果出"}}, false},
+		{"three characters are evidence", []message{{"user", "密"}, {"user", "语"}}, false},
+		{"nothing", filler(20), false},
+	} {
+		for range 2 { // the second time recalled
+			r := h.post("/v1/chat/completions", conversationBody(c.turns...))
+			rec := h.record(r)
+			if refused := rec.Verdict == exchange.Refuse; refused != c.refused {
+				t.Errorf("%s: %s %+v", c.name, rec.Verdict, rec.Findings)
+			}
+			if c.refused && (!slices.ContainsFunc(rec.Findings, func(f exchange.Finding) bool { return f.Detector == conversationDetector })) {
+				t.Errorf("%s: %+v", c.name, rec.Findings)
+			}
+		}
+	}
+}
+
+func filler(n int) []message {
+	var turns []message
+	for i := range n {
+		turns = append(turns, message{"user", fmt.Sprint("第", i, "个问题：今天天气怎么样，适合出门散步吗？")}, message{"assistant", fmt.Sprint("第", i, "个回答：今天晴，适合散步。")})
+	}
+	return append(turns, message{"user", "谢谢"})
+}
+
+// asking is a detector of the tests that tells what it was asked.
+type asking struct {
+	artefact string
+	texts    []string
+	contexts []string
+}
+
+func (a *asking) Describe() moderation.Description {
+	return moderation.Description{Name: "asking", Kind: "guard", Exposed: moderation.Exposure{Otherwise: 1000}}
+}
+
+func (a *asking) Check(_ context.Context, q moderation.Query) (moderation.Judgement, error) {
+	if q.Scene.Direction == "in" {
+		a.texts, a.contexts = append(a.texts, string(q.Text)), append(a.contexts, string(q.Context))
+	}
+	return moderation.Judgement{Outcome: moderation.Clear, Artefact: a.artefact}, nil
+}
+
+// TestEachTurnIsJudgedOnce: detectors see what is new, with what goes before it; another model sees everything again, and the
+// newest turn is always judged.
+func TestEachTurnIsJudgedOnce(t *testing.T) {
+	d := &asking{artefact: "one"}
+	h := ruled(t, noRow, says("fine"), nil, d)
+	turns := []message{{"system", "你是一个助手"}}
+	for i := range 4 {
+		turns = append(turns, message{"user", fmt.Sprint("问题", i)})
+		h.post("/v1/chat/completions", conversationBody(turns...))
+		last := d.texts[len(d.texts)-1]
+		if want := fmt.Sprint("问题", i); !strings.Contains(last, want) || i > 0 && strings.Contains(last, fmt.Sprint("问题", i-1)) || strings.Contains(last, "助手") != (i == 0) {
+			t.Errorf("turn %d: asked %q", i, last)
+		}
+		if context := d.contexts[len(d.contexts)-1]; i > 0 && !strings.Contains(context, fmt.Sprint("回答", i-1)) && !strings.Contains(context, fmt.Sprint("问题", i-1)) {
+			t.Errorf("turn %d: context %q", i, context)
+		}
+		turns = append(turns, message{"assistant", fmt.Sprint("回答", i)})
+	}
+	if len(d.texts) != 4 {
+		t.Errorf("%d questions", len(d.texts))
+	}
+	d.artefact = "two"
+	turns = append(turns, message{"user", "最后"})
+	h.post("/v1/chat/completions", conversationBody(turns...))
+	if again := strings.Join(d.texts[4:], ""); !strings.Contains(again, "问题0") || !strings.Contains(again, "最后") || !strings.Contains(again, "助手") {
+		t.Errorf("another model was asked %q", again)
+	}
+}
+
+// TestRecalledTurnsAreStillFound: what was found in a turn once is found again when it comes back, and another service has
+// its own memory.
+func TestRecalledTurnsAreStillFound(t *testing.T) {
+	h := ruled(t, noRow, says("fine"), nil)
+	bad := strings.Repeat("铺垫的话，", 20) + "forbidden fruit"
+	for i := range 3 {
+		r := h.post("/v1/chat/completions", conversationBody(message{"user", bad}, message{"assistant", "?"}, message{"user", fmt.Sprint(i)}))
+		rec := h.record(r)
+		if rec.Verdict != exchange.Refuse || rec.Total != 1 || rec.Findings[0].Start == 0 || (rec.Checked.Recalled > 0) != (i > 0) {
+			t.Errorf("%d: %+v", i, rec)
+		}
+	}
+	m := newMemory()
+	m.keep(m.key(m.on("service a"), []byte(bad)), nil)
+	if _, ok := m.recall(m.key(m.on("service b"), []byte(bad))); ok {
+		t.Error("a verdict crossed services")
+	}
+	for i := range 40 * generationSize { // bounded
+		m.keep(m.key(1, fmt.Appendf(nil, "%d", i)), nil)
+	}
+	n := 0
+	for i := range m.shards {
+		n += len(m.shards[i].now) + len(m.shards[i].old)
+	}
+	if n > 2*16*generationSize {
+		t.Errorf("%d texts remembered", n)
+	}
+}
+
+// TestConversationLeads: three turns that touch one risk are a finding of their own, on which a policy can act.
+func TestConversationLeads(t *testing.T) {
+	h := ruled(t, "{name: c, detector: [conversation], direction: [in], tier: [signal], action: refuse}", says("fine"), nil)
+	turns := []message{}
+	for i := range 3 {
+		turns = append(turns, message{"user", fmt.Sprint("说禁果", i)})
+		r := h.post("/v1/chat/completions", conversationBody(turns...))
+		if rec := h.record(r); (rec.Verdict == exchange.Refuse) != (i == 2) {
+			t.Errorf("turn %d: %s %+v", i, rec.Verdict, rec.Findings)
+		}
+		turns = append(turns, message{"assistant", "嗯"})
+	}
+}
+
+// BenchmarkTurn compares the screening of the same new text in a first turn and in the fifty-first of a long conversation.
+func BenchmarkTurn(b *testing.B) {
+	for _, n := range []int{0, 50} {
+		b.Run(fmt.Sprint(n, "-before"), func(b *testing.B) {
+			h := setup(b, says("fine"), nil)
+			turns := []message{{"system", "你是一个助手"}}
+			for i := range n {
+				turns = append(turns, message{"user", fmt.Sprint(i, strings.Repeat("今天我们讨论一下散步的好处。", 24))}, message{"assistant", fmt.Sprint(i, strings.Repeat("散步可以放松心情，也有益健康。", 24))})
+			}
+			turns = append(turns, message{"user", "000000000000" + strings.Repeat("请再讲一讲晚饭后散步要注意什么，", 40)})
+			body := []byte(conversationBody(turns...))
+			at := bytes.LastIndex(body, []byte("000000000000"))
+			b.SetBytes(int64(len(body)))
+			var screened time.Duration
+			for i := 0; b.Loop(); i++ {
+				copy(body[at:], fmt.Sprintf("%012d", i)) // the newest turn is new each time
+				c := &call{op: operations()[0], lexicon: h.gateway.o.Lexicon(), policy: h.gateway.o.Policy()}
+				c.service, _ = h.gateway.o.Services.Service("demo")
+				if in := c.request.parse(c.op, body); in != nil {
+					b.Fatal(in)
+				}
+				began := time.Now()
+				if in := moderateIn(b.Context(), h.gateway, c); in != nil {
+					b.Fatal(in.Code)
+				}
+				screened += time.Since(began)
+			}
+			b.ReportMetric(float64(screened.Nanoseconds())/float64(b.N), "ns-screening")
+		})
+	}
+}
