@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"measures", "internal/store"},
 	{"journal", "upstream", "internal/job", "internal/web"},
 	{"moderation", "privacy", "label"},
-	{"service", "users", "cases", "corpus", "operator", "exchange", "lexicon"},
+	{"service", "users", "cases", "corpus", "operator", "exchange", "lexicon", "review"},
 	{"annotation", "assessment"},
 	{"obligation"},
 	{"filing"},
