@@ -23,7 +23,7 @@ const addressSubject = "hegui/review/addresses"
 type Complaint struct {
 	Exchange string
 	Reason   string // why, in the user's words; may be empty
-	Address  string // where it came from, without port; kept as a keyed commitment of the day
+	Address  string // where it came from, without port; kept as a keyed commitment of the day; empty: not known, and not limited
 	Channel  string // portal, api
 }
 
@@ -135,6 +135,9 @@ func (r *Register) Dispute(ctx context.Context, c Complaint) (receipt string, er
 			{`SELECT COUNT(*) FROM review_dispute WHERE subject = $1 AND at_ms > $2`, []any{x.Subject, now.Add(-DisputeDay).UnixMilli()}, DisputesPerUser},
 			{`SELECT COUNT(*) FROM review_dispute WHERE address = $1`, []any{address}, DisputesPerAddress},
 		} {
+			if limit.most == DisputesPerAddress && c.Address == "" {
+				continue
+			}
 			n, err := store.Row[int64](ctx, tx, limit.query, limit.args...)
 			if err != nil {
 				return err
