@@ -247,7 +247,25 @@ func (g *Gateway) finish(c *call, record exchange.Record, content *exchange.Cont
 	if len(c.visible) > 0 && c.vaultKey != nil {
 		record.Output = c.vaultKey.Commitment("output", c.visible)
 	}
-	return g.o.Exchanges.Finish(ctx, record, c.vaultKey, content)
+	if err := g.o.Exchanges.Finish(ctx, record, c.vaultKey, content); err != nil {
+		return err
+	}
+	if g.o.Ended != nil {
+		g.o.Ended(record, g.looked(record))
+	}
+	return nil
+}
+
+// looked names the detectors that have looked at an exchange, whether they found anything or not.
+func (g *Gateway) looked(r exchange.Record) []string {
+	if r.Checked.In < 0 && r.Checked.Out < 0 {
+		return nil
+	}
+	names := []string{moderation.KindLexicon}
+	for _, d := range g.o.Detectors {
+		names = append(names, d.Describe().Name)
+	}
+	return names
 }
 
 // answer asks the model while the intent is made durable, and delivers.

@@ -462,10 +462,17 @@ func TestDraw(t *testing.T) {
 		if id, err = h.r.Draw(ctx, x); err != nil || id != "" {
 			t.Errorf("a probe was drawn: %q %v", id, err)
 		}
+		x = h.refused("u1", "e1", "文")
+		x.Kept, x.Looked = false, []string{"guard"}
+		h.exchanges[x.ID] = x
+		if id, err = h.r.Draw(ctx, x); err != nil || id != "" {
+			t.Errorf("without content: %q %v", id, err)
+		}
 		if err := h.vault.Destroy(ctx, wang, "gone", "request"); err != nil {
 			t.Fatal(err)
 		}
 		x = Exchange{ID: store.NewID(), Service: "writer", Subject: "gone", Kept: true, Looked: []string{"guard"}, Findings: []Finding{{Direction: "in", Detector: "lexicon", Tier: "block"}}}
+		h.exchanges[x.ID] = x
 		if id, err = h.r.Draw(ctx, x); err != nil || id != "" {
 			t.Errorf("of an erased user: %q %v", id, err)
 		}

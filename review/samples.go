@@ -166,7 +166,7 @@ func (r *Register) SetRates(ctx context.Context, who journal.Actor, service stri
 // id alone, so that it can be checked and not be steered. It is cheap for those that are not drawn. It returns the
 // sample's id, "" when there is none.
 func (r *Register) Draw(ctx context.Context, x Exchange) (string, error) {
-	if x.Probe || !x.Kept || x.Subject == "" {
+	if x.Probe || x.Subject == "" {
 		return "", nil
 	}
 	rates, err := r.Rates(ctx, x.Service)
@@ -176,6 +176,10 @@ func (r *Register) Draw(ctx context.Context, x Exchange) (string, error) {
 	s, drawn := choose(x, rates)
 	if !drawn {
 		return "", nil
+	}
+	// Only the stored record tells whether there is content to look at.
+	if kept, err := r.src.Exchange(ctx, x.ID); err != nil || !kept.Kept {
+		return "", err
 	}
 	waiting, err := store.Row[int64](ctx, r.db.R, `SELECT COUNT(*) FROM review_sample WHERE state = 'open'`)
 	if err != nil {

@@ -46,6 +46,7 @@ func (sv *server) startJobs(ctx context.Context) {
 	if sv.serves("gateway") {
 		every(probeEvery, 0, sv.probe)
 		sv.jobs.Go(func() error { sv.reloadOnHangup(ctx); return nil })
+		sv.jobs.Go(func() error { sv.drawSamples(ctx); return nil })
 		sv.jobs.Go(func() error { sv.reloadPolicy(ctx); return nil })
 	}
 	every(lexiconEvery, lexiconEvery, sv.followLexicon)
