@@ -91,24 +91,9 @@ type Reviewer struct {
 	Bounded  bool   `json:"bounded"`  // above ReviewerLimit: decisions wait for a second person
 }
 
-// reviewers sums decisions by person.
-func reviewers(samples []Sample) []Reviewer {
-	n, of := map[string]int{}, map[string]int{}
-	for _, s := range samples {
-		for _, d := range s.Decisions {
-			of[d.Reviewer]++
-			if d.Verdict != Right {
-				n[d.Reviewer]++
-			}
-		}
-	}
-	var out []Reviewer
-	for id, all := range of {
-		share := ShareOf(n[id], all)
-		out = append(out, Reviewer{id, share, all >= ReviewerMin && share.Rate() > ReviewerLimit})
-	}
-	slices.SortFunc(out, func(a, b Reviewer) int { return strings.Compare(a.ID, b.ID) })
-	return out
+func reviewer(id string, over, all int) Reviewer {
+	share := ShareOf(over, all)
+	return Reviewer{id, share, all >= ReviewerMin && share.Rate() > ReviewerLimit}
 }
 
 func boundedOf(list []Reviewer) map[string]bool {

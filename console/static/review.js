@@ -33,7 +33,8 @@ document.addEventListener("keydown", (event) => {
       break;
     }
     case "Enter":
-      if (!form?.querySelector("input[name=verdict]:checked") || event.target.closest("a, button, summary")) return;
+      // Inside a form the browser sends it itself.
+      if (!form?.querySelector("input[name=verdict]:checked") || event.target.closest("a, button, summary, form")) return;
       form.requestSubmit();
       break;
     default: return;
