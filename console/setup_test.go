@@ -255,7 +255,7 @@ func (d *desk) seed(n int) []string {
 		switch i % 6 {
 		case 1:
 			r.Verdict, r.Total = exchange.Mask, 1
-			r.Findings = []exchange.Finding{{Where: "in", Channel: "message:0", Category: "mobile", Tier: "mask", Detector: "privacy", Artefact: "privacy/1", Entry: "mobile", Start: 36, End: 47}}
+			r.Findings = []exchange.Finding{{Where: "in", Channel: "message:0", Category: "mobile", Tier: "mask", Detector: "privacy", Artefact: "privacy/2", Entry: "mobile", Start: 36, End: 47}}
 		case 3:
 			r.Verdict, r.Label, r.Output, r.Route, r.Code, r.Reason, r.Total = exchange.Refuse, "none", "", "", "content_filter", "The request asks for what the lexicon blocks.", 1
 			r.Checked.Out = -1

@@ -109,7 +109,7 @@ func (g *Gateway) planted(svc service.Service) string {
 		if e.Tier != moderation.Block || e.Allow || e.Kind != moderation.Contain || len(e.Context) > 0 || !e.Scope.Holds(c.place("in").Scene) || !e.Scope.Holds(c.place("out").Scene) {
 			continue
 		}
-		hit := moderation.CaseOf(moderation.Finding{Entry: e.ID, Category: e.Category, Tier: e.Tier, Severity: e.Severity})
+		hit := moderation.CaseOf(moderation.Finding{Listed: &moderation.Listed{Entry: e.ID, Category: e.Category, Tier: e.Tier, Severity: e.Severity}})
 		if in.Decide(hit).Action == moderation.Refuse && out.Decide(hit).Action.Stricter(moderation.Guide) {
 			return " " + e.Text + " "
 		}

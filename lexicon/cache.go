@@ -23,17 +23,31 @@ func (c Cache) Compile(entries []moderation.Entry) (*moderation.Lexicon, error) 
 	if c == "" {
 		return moderation.Compile(entries)
 	}
-	file := filepath.Join(string(c), moderation.HashOf(entries)+".lexicon")
-	if l, err := openArtefact(file); err == nil && l.Len() == len(entries) {
+	hash := moderation.HashOf(entries)
+	if l := c.Open(hash); l != nil {
 		return l, nil
 	}
 	l, err := moderation.Compile(entries)
 	if err != nil {
 		return nil, err
 	}
-	_ = c.keep(file, l) // a cache that cannot be written costs the next start its time, nothing else
+	_ = c.keep(c.file(hash), l) // a cache that cannot be written costs the next start its time, nothing else
 	return l, nil
 }
+
+// Open returns the lexicon of a hash if it is there, else nil.
+func (c Cache) Open(hash string) *moderation.Lexicon {
+	if c == "" || hash == "" {
+		return nil
+	}
+	l, err := openArtefact(c.file(hash))
+	if err != nil || l.Hash() != hash {
+		return nil
+	}
+	return l
+}
+
+func (c Cache) file(hash string) string { return filepath.Join(string(c), hash+".lexicon") }
 
 // openArtefact maps an artefact and takes it up.
 func openArtefact(file string) (*moderation.Lexicon, error) {

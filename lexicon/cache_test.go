@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hegui/hegui/internal/store"
+	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/moderation"
 )
 
@@ -29,7 +31,7 @@ func TestCache(t *testing.T) {
 		if err != nil {
 			t.Fatal(what, err)
 		}
-		if got := l.Scan(text); l.Hash() != first.Hash() || len(got) == 0 || !slices.Equal(got, first.Scan(text)) {
+		if got := l.Scan(text); l.Hash() != first.Hash() || len(got) == 0 || !slices.EqualFunc(got, first.Scan(text), moderation.Finding.Equal) {
 			t.Fatalf("%s: %+v", what, got)
 		}
 		if _, err := openArtefact(file); err != nil {
@@ -73,6 +75,49 @@ func TestCache(t *testing.T) {
 }
 
 // replace puts another file in a file's place; what is mapped stays as it is.
+// TestFollowersTakeTheArtefact: what the gate compiled today is taken up without its entries; other lists, another day or an
+// empty cache read them.
+func TestFollowersTakeTheArtefact(t *testing.T) {
+	each(t, func(t *testing.T, r *Register, j *journal.Journal, db *store.DB) {
+		ctx := t.Context()
+		lists := []List{{Origin: "below", Entries: []moderation.Entry{entry("below", "下层词条", "block")}}}
+		w := &Workbench{Register: r, Base: func() ([]List, error) { return lists, nil }, Cache: Cache(t.TempDir())}
+		if err := r.Set(ctx, wang, entry("a", "甲乙丙丁", "block")); err != nil {
+			t.Fatal(err)
+		}
+		d, err := w.MeasureDraft(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Publish(ctx, wang, d.Revision, ""); err != nil {
+			t.Fatal(err)
+		}
+		whole, _, err := w.InForce(ctx)
+		if err != nil || len(whole.Scan([]byte("甲乙丙丁，下层词条"))) != 2 {
+			t.Fatal(whole, err)
+		}
+		if _, err := db.W.ExecContext(ctx, `DELETE FROM lexicon_part`); err != nil {
+			t.Fatal(err)
+		}
+		if l, v, err := w.InForce(ctx); err != nil || l.Hash() != whole.Hash() || v.N != 1 {
+			t.Errorf("the artefact is not taken up: %v", err)
+		}
+		lists[0].Entries = append(lists[0].Entries, entry("more", "另一词条", "block"))
+		if _, _, err := w.InForce(ctx); err == nil {
+			t.Error("an artefact over other lists is taken up")
+		}
+		lists[0].Entries = lists[0].Entries[:1]
+		r.now = func() time.Time { return time.Now().Add(24 * time.Hour) }
+		if _, _, err := w.InForce(ctx); err == nil {
+			t.Error("an artefact of yesterday is taken up")
+		}
+		r.now, w.Cache = time.Now, Cache(t.TempDir())
+		if _, _, err := w.InForce(ctx); err == nil {
+			t.Error("entries that are gone are not missed")
+		}
+	})
+}
+
 func replace(file string, content []byte) error {
 	if err := os.WriteFile(file+".new", content, 0o600); err != nil {
 		return err

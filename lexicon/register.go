@@ -190,13 +190,18 @@ func (r *Register) read(ctx context.Context, n int) ([]moderation.Entry, error) 
 // inForce returns the newest version with its entries, past every cache. It keeps neither: a gateway compiles them and has
 // no other use for them.
 func (r *Register) inForce(ctx context.Context) (Version, []moderation.Entry, error) {
-	r.last.Store(nil)
-	v, err := r.Latest(ctx)
+	v, err := r.newest(ctx)
 	if err != nil {
 		return v, nil, err
 	}
 	entries, err := r.read(ctx, v.N)
 	return v, entries, err
+}
+
+// newest is Latest past its cache.
+func (r *Register) newest(ctx context.Context) (Version, error) {
+	r.last.Store(nil)
+	return r.Latest(ctx)
 }
 
 // partBytes is the size of a piece of a version's entries: what a transaction writes while exchanges wait.

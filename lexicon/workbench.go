@@ -84,6 +84,15 @@ func (w *Workbench) Find(ctx context.Context, id string) (Row, error) {
 
 // Compile compiles own entries over the lists below, as they are in force now.
 func (w *Workbench) Compile(own []moderation.Entry, now time.Time) (*moderation.Lexicon, error) {
+	base, err := w.base()
+	if err != nil {
+		return nil, err
+	}
+	return w.compile(base, own, now)
+}
+
+// base is what the lists below the register hold.
+func (w *Workbench) base() ([]moderation.Entry, error) {
 	lists, err := w.Base()
 	if err != nil {
 		return nil, fmt.Errorf("lexicon: lists below the register: %w", err)
@@ -92,6 +101,10 @@ func (w *Workbench) Compile(own []moderation.Entry, now time.Time) (*moderation.
 	for _, l := range lists {
 		base = append(base, l.Entries...)
 	}
+	return base, nil
+}
+
+func (w *Workbench) compile(base, own []moderation.Entry, now time.Time) (*moderation.Lexicon, error) {
 	l, err := w.Cache.Compile(moderation.InForce(Merge(base, own), Today(now)))
 	if err != nil {
 		return nil, fmt.Errorf("lexicon: %w", err)
@@ -99,13 +112,28 @@ func (w *Workbench) Compile(own []moderation.Entry, now time.Time) (*moderation.
 	return l, nil
 }
 
-// InForce compiles the version in force.
+// InForce compiles the version in force. What the gate has compiled on this machine today, over the same lists, is taken
+// out of the cache and no entries are read: publishing a large version must not slow the gateways that follow it.
 func (w *Workbench) InForce(ctx context.Context) (*moderation.Lexicon, Version, error) {
-	v, own, err := w.inForce(ctx)
+	v, err := w.newest(ctx)
 	if err != nil {
 		return nil, v, err
 	}
-	l, err := w.Compile(own, w.now())
+	base, err := w.base()
+	if err != nil {
+		return nil, v, err
+	}
+	now := w.now()
+	if f := v.Figures; f != nil && Today(f.At) == Today(now) && f.Lists == moderation.HashOf(base) {
+		if l := w.Cache.Open(f.After); l != nil {
+			return l, v, nil
+		}
+	}
+	own, err := w.read(ctx, v.N)
+	if err != nil {
+		return nil, v, err
+	}
+	l, err := w.compile(base, own, now)
 	return l, v, err
 }
 
@@ -122,7 +150,13 @@ func (w *Workbench) gate(ctx context.Context, own []moderation.Entry) (Figures, 
 	if err != nil {
 		return Figures{}, &InvalidError{Field: "entries", Mend: strings.TrimPrefix(err.Error(), "lexicon: ")}
 	}
-	return Measure(ctx, before, after, w.Evidence, w.now())
+	f, err := Measure(ctx, before, after, w.Evidence, w.now())
+	if err != nil {
+		return f, err
+	}
+	base, err := w.base()
+	f.Lists = moderation.HashOf(base)
+	return f, err
 }
 
 // MeasureDraft runs the gate over the draft and keeps the figures with it.

@@ -13,7 +13,7 @@ import (
 )
 
 // artefactMagic begins every artefact; its number changes with the layout.
-const artefactMagic = "hegui-lexicon-1\n"
+const artefactMagic = "hegui-lexicon-2\n"
 
 // ErrArtefact is wrapped by every error of Load.
 var ErrArtefact = errors.New("moderation: not a usable lexicon artefact")
@@ -44,8 +44,6 @@ type patternRow struct {
 	_     [3]uint8
 }
 
-func formNames() [5]Form { return [5]Form{AsWritten, Separated, Homophone, Split, Reversed} }
-
 // WriteTo writes the compiled lexicon so that Load can take it up without building anything, from memory or from a mapped
 // file. The same entries give the same bytes.
 func (l *Lexicon) WriteTo(w io.Writer) (int64, error) {
@@ -56,12 +54,7 @@ func (l *Lexicon) WriteTo(w io.Writer) (int64, error) {
 	}
 	rows := make([]patternRow, len(l.patterns))
 	for i, p := range l.patterns {
-		row := patternRow{Entry: p.entry, Role: uint8(p.role), Part: p.part, Runes: p.runes}
-		for k, f := range formNames() {
-			if f == p.form {
-				row.Form = uint8(k)
-			}
-		}
+		row := patternRow{Entry: p.entry, Role: uint8(p.role), Form: uint8(p.form), Part: p.part, Runes: p.runes}
 		for k, set := range []bool{p.separable, p.onlySep, p.startWord, p.endWord, p.plain, p.free} {
 			if set {
 				row.Flags |= 1 << k
@@ -98,7 +91,7 @@ func (l *Lexicon) WriteTo(w io.Writer) (int64, error) {
 }
 
 func (t *trie) sections() [][]byte {
-	return [][]byte{bytesOf(t.class), bytesOf(t.nodes), t.cold, t.flags, bytesOf(t.self), bytesOf(t.rank), bytesOf(t.from), bytesOf(t.ends)}
+	return [][]byte{bytesOf(t.class), bytesOf(t.nodes), t.cold, t.flags, bytesOf(t.marks), bytesOf(t.first), bytesOf(t.ends)}
 }
 
 // Load takes up what WriteTo wrote. The lexicon keeps data and reads it for as long as it lives: data must stay as it is,
@@ -167,9 +160,8 @@ func load(data []byte) (*Lexicon, error) {
 // loadPatterns takes up the patterns; those of kind pattern are compiled again.
 func (l *Lexicon) loadPatterns(rows []patternRow) error {
 	l.patterns = make([]pattern, len(rows))
-	forms := formNames()
 	for i, row := range rows {
-		if row.Entry < 0 || int(row.Entry) >= len(l.entries) || int(row.Form) >= len(forms) || row.Role > uint8(roleWord) || row.Runes > MaxRunes {
+		if row.Entry < 0 || int(row.Entry) >= len(l.entries) || row.Form >= uint8(forms) || row.Role > uint8(roleWord) || row.Runes > MaxRunes {
 			return fmt.Errorf("pattern %d is damaged", i)
 		}
 		e := &l.entries[row.Entry]
@@ -177,7 +169,7 @@ func (l *Lexicon) loadPatterns(rows []patternRow) error {
 			return fmt.Errorf("pattern %d is not of its entry", i)
 		}
 		flag := func(k int) bool { return row.Flags>>k&1 != 0 }
-		l.patterns[i] = pattern{entry: row.Entry, role: role(row.Role), form: forms[row.Form], part: row.Part, runes: row.Runes,
+		l.patterns[i] = pattern{entry: row.Entry, role: role(row.Role), form: form(row.Form), part: row.Part, runes: row.Runes,
 			separable: flag(0), onlySep: flag(1), startWord: flag(2), endWord: flag(3), plain: flag(4), free: flag(5)}
 		if e.Kind == Pattern && role(row.Role) == roleHit {
 			p, err := compilePattern(e.Text, l.table)
@@ -267,7 +259,7 @@ func (l *Lexicon) check(a *alphabet, t *trie) error {
 	switch {
 	case len(a.class) != foldLimit || a.size < int(a.letter)+asciiWords && a.letter != classFirst || a.letter < classFirst:
 		return errors.New("the classes are damaged")
-	case n == 0 || len(t.flags) != n || len(t.self) != (n+63)/64 || len(t.rank) != len(t.self) || len(t.nodes) != n || len(t.class) < n+a.size || len(t.from) == 0:
+	case n == 0 || len(t.flags) != n || len(t.marks) != (n+63)/64*2 || len(t.nodes) != n || len(t.class) < n+a.size:
 		return errors.New("the automaton has another size")
 	}
 	for _, c := range a.class {
@@ -281,31 +273,36 @@ func (l *Lexicon) check(a *alphabet, t *trie) error {
 		}
 	}
 	t.shortcut(a.size)
-	ended := uint32(0)
+	ended := uint64(0)
 	for i, v := range t.nodes {
 		base, fail := int(v&slotMask), int(v>>failShift&slotMask)
 		if base+a.size > len(t.class) || fail >= n || i > 0 && t.class[i] != 0 && t.cold[fail] >= t.cold[i] || i == 0 && (fail != 0 || t.cold[0] != 0 || base != 0) {
 			return fmt.Errorf("slot %d leads nowhere", i)
 		}
 		here := v&endsHere != 0
-		if here != (t.self[i>>6]>>(i&63)&1 != 0) || i&63 == 0 && t.rank[i>>6] != ended {
+		if here != (t.marks[i>>6*2]>>(i&63)&1 != 0) || i&63 == 0 && t.marks[i>>6*2+1] != ended {
 			return fmt.Errorf("slot %d counts wrong", i)
 		}
 		if here {
 			ended++
 		}
 	}
-	if int(ended)+1 != len(t.from) || int(t.from[ended]) != len(t.ends) {
+	if int(ended) != len(t.first) {
 		return errors.New("the patterns' ends count wrong")
 	}
-	for i := range ended {
-		if t.from[i] > t.from[i+1] {
-			return errors.New("the patterns' ends are out of order")
+	for _, p := range t.first {
+		ends := []uint32{p}
+		if p&several != 0 {
+			at := int(p &^ several)
+			if at >= len(t.ends) || int(t.ends[at]) > len(t.ends)-at-1 {
+				return errors.New("a list of patterns is out of range")
+			}
+			ends = t.ends[at+1 : at+1+int(t.ends[at])]
 		}
-	}
-	for _, p := range t.ends {
-		if int(p) >= len(l.patterns) {
-			return errors.New("a pattern is out of range")
+		for _, p := range ends {
+			if int(p) >= len(l.patterns) {
+				return errors.New("a pattern is out of range")
+			}
 		}
 	}
 	return nil
@@ -333,8 +330,8 @@ func (r *sectionReader) next() []byte {
 }
 
 func (r *sectionReader) trie() *trie {
-	return &trie{class: sliceOf[uint16](r.next()), nodes: sliceOf[uint64](r.next()), cold: r.next(), flags: r.next(), self: sliceOf[uint64](r.next()), rank: sliceOf[uint32](r.next()),
-		from: sliceOf[uint32](r.next()), ends: sliceOf[uint32](r.next())}
+	return &trie{class: sliceOf[uint16](r.next()), nodes: sliceOf[uint64](r.next()), cold: r.next(), flags: r.next(), marks: sliceOf[uint64](r.next()),
+		first: sliceOf[uint32](r.next()), ends: sliceOf[uint32](r.next())}
 }
 
 // bytesOf is the memory of a slice of numbers.

@@ -100,11 +100,11 @@ func TestEngineEqualsReference(t *testing.T) {
 		}
 		text := []byte(drawText(t, "text", textPieces, 0, 30))
 		want := sorted(newNaive(entries, scene, text).findings())
-		if got := sorted(l.ScanIn(scene, text)); !slices.Equal(got, want) {
+		if got := sorted(l.ScanIn(scene, text)); !slices.EqualFunc(got, want, Finding.Equal) {
 			t.Fatalf("%+v\n%q\n got %+v\nwant %+v", entries, text, got, want)
 		}
 		if scene == (Scene{}) {
-			if got := sorted(l.ScanStateful(text)); !slices.Equal(got, want) {
+			if got := sorted(l.ScanStateful(text)); !slices.EqualFunc(got, want, Finding.Equal) {
 				t.Fatalf("stateful: %+v\n%q\n got %+v\nwant %+v", entries, text, got, want)
 			}
 		}
@@ -182,7 +182,7 @@ func TestWindowEqualsReference(t *testing.T) {
 		}
 		for _, sizes := range [][]int{nil, rapid.SliceOfN(rapid.IntRange(0, 4), 0, 60).Draw(t, "cuts")} {
 			p := play(t, l, scene, acts, text, sizes)
-			if p.visible != visible || !slices.Equal(p.found, want) || (p.violation == nil) != (first == nil) || first != nil && *p.violation != *first {
+			if p.visible != visible || !slices.EqualFunc(p.found, want, Finding.Equal) || (p.violation == nil) != (first == nil) || first != nil && !p.violation.Equal(*first) {
 				t.Fatalf("%+v\n%q cut %v\nvisible %q\n   want %q\n  found %+v\n   want %+v\nviolation %+v\n     want %+v", entries, text, sizes, p.visible, visible, p.found, want, p.violation, first)
 			}
 		}

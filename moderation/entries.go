@@ -1,6 +1,9 @@
 package moderation
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Tier says what a hit may do by itself.
 type Tier string
@@ -120,15 +123,31 @@ const (
 	Reversed  Form = "reversed"  // back to front
 )
 
-// Finding is one hit. Start and End are byte offsets in the unfolded logical text T.
-type Finding struct {
+// Listed is what a finding tells of the entry it is a hit of.
+type Listed struct {
 	Entry    string
 	Category string
 	Tier     Tier
-	Form     Form
 	Severity int
-	Start    int
-	End      int
+}
+
+// Finding is one hit. Start and End are byte offsets in the unfolded logical text T. Listed is shared by all hits of one
+// entry and must not be changed.
+type Finding struct {
+	*Listed
+	Form  Form
+	Start int
+	End   int
+}
+
+// Equal tells whether two findings say the same, of whatever lexicon they come.
+func (f Finding) Equal(other Finding) bool {
+	return *f.Listed == *other.Listed && f.Form == other.Form && f.Start == other.Start && f.End == other.End
+}
+
+// String is for messages and logs; it holds no text.
+func (f Finding) String() string {
+	return fmt.Sprintf("%s %s/%s %s[%d:%d]", f.Entry, f.Category, f.Tier, f.Form, f.Start, f.End)
 }
 
 // Entries returns the entries of the lexicon, ordered by id.

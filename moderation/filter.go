@@ -39,9 +39,12 @@ func bucket(c uint16) uint64 { return uint64(c) * mixBucket >> 58 & 63 }
 // says tells whether a word has the bucket, or that a pattern has ended: 1 or 0.
 func says(w uint64, c uint16) uint64 { return (w>>bucket(c) | w>>63) & 1 }
 
+// alone tells whether a rune is a pattern by itself: 1 or 0.
+func (f *filter) alone(c uint16) uint64 { return f.singles[c/64] >> (c % 64) & 1 }
+
 // newFilter takes the patterns of order.
 func newFilter(order []uint32, seqs [][]uint16, classes int) *filter {
-	size := max(10, bits.Len(uint(len(order)))+1)
+	size := max(10, bits.Len(uint(len(order))))
 	f := &filter{pairs: make([]uint64, 1<<size), triples: make([]uint64, 1<<size), singles: make([]uint64, classes/64+1)}
 	for _, p := range order {
 		switch s := seqs[p]; len(s) {
@@ -166,28 +169,29 @@ func (s *sweep) look(limit int) {
 	maybe := s.maybe[:limit]
 	n := 0
 	c0, c1 := class[0], class[1]
-	for j, c2 := range class[2 : limit+2] {
-		maybe[n] = uint16(j)
-		n += int(says(at(pairs, hashPair(c0, c1)), c2))
-		c0, c1 = c1, c2
+	if f.single {
+		for j, c2 := range class[2 : limit+2] {
+			maybe[n] = uint16(j)
+			n += int(says(at(pairs, hashPair(c0, c1)), c2) | f.alone(c0))
+			c0, c1 = c1, c2
+		}
+	} else {
+		for j, c2 := range class[2 : limit+2] {
+			maybe[n] = uint16(j)
+			n += int(says(at(pairs, hashPair(c0, c1)), c2))
+			c0, c1 = c1, c2
+		}
 	}
 	all := maybe[:n]
 	n = 0
 	for _, j := range all {
 		c0, c1, c2 := class[j], class[j+1], class[j+2]
 		maybe[n] = j
-		n += int(at(pairs, hashPair(c0, c1))>>63 | says(at(triples, hashTriple(c0, c1, c2)), class[j+3]))
+		n += int(at(pairs, hashPair(c0, c1))>>63 | says(at(triples, hashTriple(c0, c1, c2)), class[j+3]) | f.alone(c0))
 	}
 	clear(s.walked[:])
 	for _, j := range s.maybe[:n] {
 		s.walk(int(j))
-	}
-	if f.single {
-		for j, c := range class[:limit] {
-			if f.singles[c/64]>>(c%64)&1 != 0 {
-				s.walk(j)
-			}
-		}
 	}
 	if s.l.words.separable {
 		a := s.l.letters
@@ -291,10 +295,10 @@ func (s *sweep) hit(p uint32, j, k int, sep bool) {
 	if x.endWord && s.l.letters.isWord(s.class[k+1]) {
 		return
 	}
-	h := raw{pattern: int32(p), sep: sep, start: int(s.off[j]), end: s.endOf(s.text, k), from: int32(s.first + j), to: int32(s.first + k + 1)}
+	start, end := int(s.off[j]), s.endOf(s.text, k)
 	if !s.plain || !x.plain || sep {
-		s.push(h)
-	} else if !s.l.scoped || s.l.inScope(h.pattern, s.scene) {
-		s.hits = append(s.hits, h)
+		s.push(raw{pattern: int32(p), sep: sep, start: start, end: end, from: int32(s.first + j), to: int32(s.first + k + 1)})
+	} else if !s.l.scoped || s.l.inScope(int32(p), s.scene) {
+		s.hits = append(s.hits, hit{int32(p), sep, start, end})
 	}
 }

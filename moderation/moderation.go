@@ -42,15 +42,8 @@ type Lexicon struct {
 	filter    *filter
 
 	scoped bool
-	heads  []head     // by entry: what findings tell
+	listed []Listed   // by entry: what findings tell
 	room   *sync.Pool // of *sweep
-}
-
-// head is what findings tell of an entry; apart from it, so that hits touch little memory.
-type head struct {
-	id, category string
-	tier         Tier
-	severity     int
 }
 
 // kind is a category and tier that occur.
@@ -102,12 +95,12 @@ func Compile(entries []Entry) (*Lexicon, error) {
 
 // newLexicon works out what follows from the entries alone, which are checked and in order.
 func newLexicon(entries []Entry) *Lexicon {
-	l := &Lexicon{entries: entries, table: folds(), parts: map[int32]uint32{}, reach: make([]int, len(entries)), heads: make([]head, len(entries)),
+	l := &Lexicon{entries: entries, table: folds(), parts: map[int32]uint32{}, reach: make([]int, len(entries)), listed: make([]Listed, len(entries)),
 		room: &sync.Pool{New: func() any { return new(sweep) }}}
 	seen := map[kind]bool{}
 	for i := range entries {
 		e := &entries[i]
-		l.heads[i] = head{e.ID, e.Category, e.Tier, e.Severity}
+		l.listed[i] = Listed{e.ID, e.Category, e.Tier, e.Severity}
 		if e.Tier == Quarantine {
 			continue
 		}
@@ -147,13 +140,13 @@ func (l *Lexicon) build(c compiled) error {
 	for i := range c.patterns {
 		p := &c.patterns[i]
 		e := &l.entries[p.entry]
-		p.plain = p.role == roleHit && p.form != Homophone && e.Kind == Contain && !e.Border && len(e.Context) == 0
+		p.plain = p.role == roleHit && p.form != byReading && e.Kind == Contain && !e.Border && len(e.Context) == 0
 		p.free = p.plain && !p.startWord && !p.endWord
 		marks[i] = l.mark(p, e)
 		separable = separable || p.separable
 		switch {
 		case c.texts[i] == nil: // kind pattern
-		case p.form == Homophone:
+		case p.form == byReading:
 			sounded = append(sounded, uint32(i))
 		default:
 			written = append(written, uint32(i))
@@ -276,9 +269,14 @@ func (l *Lexicon) Scan(text []byte) []Finding { return l.ScanIn(Scene{}, text) }
 
 // ScanIn is Scan for a text that stands in scene: entries whose scope excludes it find nothing.
 func (l *Lexicon) ScanIn(scene Scene, text []byte) []Finding {
+	return l.AppendScan(nil, scene, text)
+}
+
+// AppendScan is ScanIn that appends to dst: with room in it, nothing is allocated.
+func (l *Lexicon) AppendScan(dst []Finding, scene Scene, text []byte) []Finding {
 	s := l.begin(scene, text)
 	s.whole()
-	return l.end(s)
+	return l.end(dst, s)
 }
 
 // ScanStateful is Scan by the loop that streams use: the same findings, at another speed.
@@ -287,19 +285,18 @@ func (l *Lexicon) ScanStateful(text []byte) []Finding {
 	s.read(len(text))
 	s.finish()
 	s.settle(true)
-	return l.end(s)
+	return l.end(nil, s)
 }
 
 // begin takes the room for a scan of a whole text.
 func (l *Lexicon) begin(scene Scene, text []byte) *sweep {
 	s := l.room.Get().(*sweep)
-	s.cursor = cursor{l: l, scene: scene, text: text, blank: true, thick: 1 << 16, plain: !l.allows && !l.withs, queue: s.queue[:0], hits: s.hits[:0]}
+	s.cursor = cursor{l: l, scene: scene, text: text, blank: true, thick: 1 << 16, plain: !l.allows && !l.withs, queue: s.queue[:0], hits: s.hits[:0], counts: s.counts}
 	return s
 }
 
-// end orders the hits and gives the room back.
-func (l *Lexicon) end(s *sweep) []Finding {
-	var out []Finding
+// end orders the hits, appends them to dst and gives the room back.
+func (l *Lexicon) end(dst []Finding, s *sweep) []Finding {
 	if hits := s.hits; len(hits) > 0 {
 		for i := 1; i < len(hits); i++ { // nearly in order: hits that overlap may not be
 			h := hits[i]
@@ -309,10 +306,10 @@ func (l *Lexicon) end(s *sweep) []Finding {
 			}
 			hits[k] = h
 		}
-		hits = l.capped(hits, 1)
-		out = make([]Finding, len(hits))
-		for i, h := range hits {
-			out[i] = l.finding(h)
+		hits = s.capped(hits, 1)
+		dst = slices.Grow(dst, len(hits))
+		for _, h := range hits {
+			dst = append(dst, l.finding(h))
 		}
 	}
 	if cap(s.hits) > keptHits {
@@ -320,7 +317,7 @@ func (l *Lexicon) end(s *sweep) []Finding {
 	}
 	s.text, s.parts, s.machines = nil, nil, nil
 	l.room.Put(s)
-	return out
+	return dst
 }
 
 // MaxFindings is how many findings of one entry are told of one text at least, the first ones; in texts longer than 16 KB,
@@ -331,28 +328,31 @@ const MaxFindings = 1000
 func mostFindings(end int) int { return max(MaxFindings, end/16) }
 
 // capped leaves out what is beyond that many hits of each entry, or a multiple of it.
-func (l *Lexicon) capped(hits []raw, times int) []raw {
+func (c *cursor) capped(hits []hit, times int) []hit {
 	if len(hits) <= MaxFindings {
 		return hits
 	}
-	told := make([]int32, len(l.entries))
-	return slices.DeleteFunc(hits, func(h raw) bool {
-		e := l.patterns[h.pattern].entry
-		told[e]++
-		return int(told[e]) > times*mostFindings(h.end)
+	if c.counts == nil {
+		c.counts = make([]int32, len(c.l.entries))
+	}
+	clear(c.counts)
+	return slices.DeleteFunc(hits, func(h hit) bool {
+		n := &c.counts[c.l.patterns[h.pattern].entry]
+		*n++
+		return int(*n) > times*mostFindings(h.end)
 	})
 }
 
 // thin keeps a hostile text's hits from filling memory; twice as many, since they are not in order yet.
 func (c *cursor) thin() {
 	if len(c.hits) > c.thick {
-		c.hits = c.l.capped(c.hits, 2)
+		c.hits = c.capped(c.hits, 2)
 		c.thick = max(1<<16, 2*len(c.hits))
 	}
 }
 
 // keptHits is up to how many hits the room of a scan is kept for.
-const keptHits = 1 << 16
+const keptHits = 1 << 18
 
 // inScope tells whether a pattern applies in a scene.
 func (l *Lexicon) inScope(p int32, scene Scene) bool {

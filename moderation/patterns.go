@@ -31,11 +31,37 @@ const (
 	roleWord       // of a context
 )
 
+// form is a Form as patterns keep it: many patterns lie close together, and hold no pointers.
+type form uint8
+
+const (
+	asWritten form = iota
+	separated
+	byReading
+	inHalves
+	backwards
+	forms
+)
+
+func (f form) name() Form {
+	switch f {
+	case separated:
+		return Separated
+	case byReading:
+		return Homophone
+	case inHalves:
+		return Split
+	case backwards:
+		return Reversed
+	}
+	return AsWritten
+}
+
 // pattern is one sequence of runes that the automaton looks for.
 type pattern struct {
 	entry     int32
 	role      role
-	form      Form
+	form      form
 	part      uint8 // part of kind all, or context of roleWord
 	runes     uint8
 	separable bool // may be interrupted by separators
@@ -137,11 +163,11 @@ func (c *compiled) forms(i int32, e Entry, r role, folded []rune) error {
 	c.put(pattern{entry: i, role: r, separable: sep}, folded)
 	if f.Separated && !sep { // its own separators left out
 		if dense := slices.DeleteFunc(slices.Clone(folded), func(r rune) bool { return sepKind(r) != notSep }); len(dense) >= minSep {
-			c.put(pattern{entry: i, role: r, form: Separated, separable: true, onlySep: true}, dense)
+			c.put(pattern{entry: i, role: r, form: separated, separable: true, onlySep: true}, dense)
 		}
 	}
 	known := []string{string(folded)}
-	variant := func(form Form, text []rune) {
+	variant := func(form form, text []rune) {
 		if len(text) > MaxRunes || slices.Contains(known, string(text)) {
 			return
 		}
@@ -151,11 +177,11 @@ func (c *compiled) forms(i int32, e Entry, r role, folded []rune) error {
 	if f.Reversed {
 		back := slices.Clone(folded)
 		slices.Reverse(back)
-		variant(Reversed, back)
+		variant(backwards, back)
 	}
 	if f.Split {
 		for _, text := range splitVariants(folded) {
-			variant(Split, foldText(folds(), string(text)))
+			variant(inHalves, foldText(folds(), string(text)))
 		}
 	}
 	if f.Pinyin {
@@ -171,7 +197,7 @@ func (c *compiled) forms(i int32, e Entry, r role, folded []rune) error {
 				return fmt.Errorf("text %q: forms.pinyin needs ideographs only; %q has no reading", e.Text, r)
 			}
 		}
-		c.patterns = append(c.patterns, pattern{entry: i, role: r, form: Homophone, runes: uint8(len(folded))})
+		c.patterns = append(c.patterns, pattern{entry: i, role: r, form: byReading, runes: uint8(len(folded))})
 		c.texts = append(c.texts, folded)
 	}
 	return nil

@@ -58,7 +58,7 @@ func (n *naive) findings() []Finding {
 		}
 		for _, h := range n.places(i) {
 			if n.counts(h) {
-				hits = append(hits, hit{h, Finding{Entry: e.ID, Category: e.Category, Tier: e.Tier, Form: h.form, Severity: e.Severity,
+				hits = append(hits, hit{h, Finding{Listed: &Listed{e.ID, e.Category, e.Tier, e.Severity}, Form: h.form,
 					Start: n.units[h.from].start, End: n.units[h.to-1].end}})
 			}
 		}

@@ -14,6 +14,25 @@ type raw struct {
 	start, end int   // byte offsets in T
 }
 
+// hit is a place where a pattern stands that counts.
+type hit struct {
+	pattern    int32
+	sep        bool
+	start, end int
+}
+
+func (r raw) hit() hit { return hit{r.pattern, r.sep, r.start, r.end} }
+
+func (h hit) after(o hit) bool {
+	switch {
+	case h.end != o.end:
+		return h.end > o.end
+	case h.start != o.start:
+		return h.start > o.start
+	}
+	return h.pattern > o.pattern
+}
+
 // state is where one automaton is in a text.
 type state struct {
 	node uint32
@@ -43,7 +62,8 @@ type cursor struct {
 	queue                            []raw // by end, start, pattern
 	next                             int   // queue[:next] are judged
 	parts                            map[int32]uint32
-	hits                             []raw     // that count, of a whole text
+	hits                             []hit     // that count, of a whole text
+	counts                           []int32   // of them, by entry
 	thick                            int       // number of hits at which they are thinned
 	found                            []Finding // of a window
 	first                            *violation
@@ -232,11 +252,10 @@ func (c *cursor) ends(t *trie, a *alphabet, n uint32, end, seen int) {
 			if start < 0 {
 				start, _ = c.back(a, end, runes, false)
 			}
-			h := raw{pattern: int32(p), start: start, end: end, from: int32(seen - runes), to: int32(seen)}
-			if c.plain && c.l.patterns[p].free && (!c.l.scoped || c.l.inScope(h.pattern, c.scene)) {
-				c.hits = append(c.hits, h)
+			if c.plain && c.l.patterns[p].free && (!c.l.scoped || c.l.inScope(int32(p), c.scene)) {
+				c.hits = append(c.hits, hit{int32(p), false, start, end})
 			} else {
-				c.push(h)
+				c.push(raw{pattern: int32(p), start: start, end: end, from: int32(seen - runes), to: int32(seen)})
 			}
 		}
 	}
@@ -279,15 +298,7 @@ func (c *cursor) push(r raw) {
 	c.queue = slices.Insert(c.queue, at, r)
 }
 
-func (r raw) after(s raw) bool {
-	switch {
-	case r.end != s.end:
-		return r.end > s.end
-	case r.start != s.start:
-		return r.start > s.start
-	}
-	return r.pattern > s.pattern
-}
+func (r raw) after(s raw) bool { return r.hit().after(s.hit()) }
 
 // evenGaps tells whether the separators inside a match are a disguise and not ordinary writing: at most one in each gap, or
 // the same in every gap (commas and line breaks only so); and inside a run of ASCII letters and digits in every gap or none.

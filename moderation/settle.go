@@ -83,10 +83,10 @@ func (c *cursor) find(h raw) {
 		}
 	}
 	if !c.until {
-		c.hits = append(c.hits, h)
+		c.hits = append(c.hits, h.hit())
 		return
 	}
-	f := c.l.finding(h)
+	f := c.l.finding(h.hit())
 	if c.told == nil {
 		c.told = map[int32]int{}
 	}
@@ -99,14 +99,13 @@ func (c *cursor) find(h raw) {
 }
 
 // finding is what is told of a hit.
-func (l *Lexicon) finding(h raw) Finding {
+func (l *Lexicon) finding(h hit) Finding {
 	p := &l.patterns[h.pattern]
-	e := &l.heads[p.entry]
 	form := p.form
-	if h.sep && form == AsWritten {
-		form = Separated
+	if h.sep && form == asWritten {
+		form = separated
 	}
-	return Finding{Entry: e.id, Category: e.category, Tier: e.tier, Form: form, Severity: e.severity, Start: h.start, End: h.end}
+	return Finding{Listed: &l.listed[p.entry], Form: form.name(), Start: h.start, End: h.end}
 }
 
 // violation is the finding that ends T.
@@ -133,7 +132,7 @@ func (c *cursor) judge(h raw, final bool) settled {
 		return yes
 	}
 	e := &c.l.entries[p.entry]
-	if p.form == Homophone && c.literal(h, p.entry) {
+	if p.form == byReading && c.literal(h, p.entry) {
 		return no // found as written as well
 	}
 	if e.Kind == Whole {
@@ -146,7 +145,7 @@ func (c *cursor) judge(h raw, final bool) settled {
 			return v
 		}
 	}
-	if e.Border && p.form == AsWritten && !h.sep {
+	if e.Border && p.form == asWritten && !h.sep {
 		if v := c.onBorders(h, final); v != yes {
 			return v
 		}

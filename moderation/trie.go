@@ -17,10 +17,9 @@ type trie struct {
 	root  []uint32 // by class: the root's child; 0 if there is none
 	cold  []uint8  // runes from the root
 	flags []uint8  // what lies below a node
-	self  []uint64 // bit n: patterns end at node n
-	rank  []uint32 // number of set bits of self before each word
-	from  []uint32 // by rank: first of ends; one more at the end
-	ends  []uint32 // pattern numbers
+	marks []uint64 // for 64 nodes each: bits of those at which patterns end, then how many bits are set before
+	first []uint32 // by number of the bit: the pattern that ends there, or several and where they lie in ends
+	ends  []uint32 // how many, then the patterns
 
 	separable bool // some patterns may be interrupted by separators
 }
@@ -31,6 +30,7 @@ const (
 	failShift  = slotBits
 	endsHere   = 1 << 62
 	endsChain  = 1 << 63
+	several    = 1 << 31 // of first: more than one pattern
 	maxSlots   = 1 << 26 // ours: half a gigabyte
 	probeLimit = 64      // places tried before later searches begin further on; bounds building time at the price of some empty slots
 )
@@ -231,8 +231,7 @@ func (b *trieBuilder) fits(base int32, classes []uint16) bool {
 // link sets fails, ends and flags, breadth first and back.
 func (b *trieBuilder) link() {
 	t := b.t
-	words := (len(t.cold) + 63) / 64
-	t.self, t.rank = make([]uint64, words), make([]uint32, words)
+	t.marks = make([]uint64, (len(t.cold)+63)/64*2)
 	for _, n := range b.queue[1:] {
 		if n.parent != 0 {
 			c := t.class[n.slot]
@@ -242,15 +241,15 @@ func (b *trieBuilder) link() {
 		}
 		if len(b.seqs[b.order[n.lo]]) == int(n.depth) {
 			t.nodes[n.slot] |= endsHere | endsChain
-			t.self[n.slot>>6] |= 1 << (n.slot & 63)
+			t.marks[n.slot>>6*2] |= 1 << (n.slot & 63)
 		}
 	}
-	total := uint32(0)
-	for i, w := range t.self {
-		t.rank[i] = total
-		total += uint32(bits.OnesCount64(w))
+	total := uint64(0)
+	for i := 0; i < len(t.marks); i += 2 {
+		t.marks[i+1] = total
+		total += uint64(bits.OnesCount64(t.marks[i]))
 	}
-	t.from = make([]uint32, total+1)
+	t.first = make([]uint32, total)
 	counts := make([]trieRange, total)
 	for _, n := range b.queue[1:] {
 		if t.nodes[n.slot]&endsHere != 0 {
@@ -258,12 +257,17 @@ func (b *trieBuilder) link() {
 		}
 	}
 	for i, n := range counts {
-		t.from[i] = uint32(len(t.ends))
-		for k := n.lo; k < n.hi && len(b.seqs[b.order[k]]) == int(n.depth); k++ {
-			t.ends = append(t.ends, b.order[k])
+		hi := n.lo
+		for hi < n.hi && len(b.seqs[b.order[hi]]) == int(n.depth) {
+			hi++
 		}
+		if hi-n.lo == 1 {
+			t.first[i] = b.order[n.lo]
+			continue
+		}
+		t.first[i] = several | uint32(len(t.ends))
+		t.ends = append(append(t.ends, uint32(hi-n.lo)), b.order[n.lo:hi]...)
 	}
-	t.from[total] = uint32(len(t.ends))
 	for q := len(b.queue) - 1; q > 0; q-- {
 		n := b.queue[q]
 		below := t.flags[n.slot]
@@ -313,13 +317,19 @@ func (t *trie) child(n uint32, c uint16) uint32 {
 }
 
 func (t *trie) rankOf(n uint32) uint32 {
-	return t.rank[n>>6] + uint32(bits.OnesCount64(t.self[n>>6]&(1<<(n&63)-1)))
+	mark := t.marks[n>>6*2:][:2]
+	return uint32(mark[1]) + uint32(bits.OnesCount64(mark[0]&(1<<(n&63)-1)))
 }
 
 // endsAt are the patterns that end at node n, which must have some.
 func (t *trie) endsAt(n uint32) []uint32 {
 	r := t.rankOf(n)
-	return t.ends[t.from[r]:t.from[r+1]]
+	p := t.first[r]
+	if p&several == 0 {
+		return t.first[r : r+1]
+	}
+	at := p &^ several
+	return t.ends[at+1 : at+1+t.ends[at]]
 }
 
 func (t *trie) depth(n uint32) int { return int(t.cold[n]) }
@@ -334,5 +344,5 @@ func (t *trie) deepest(n uint32, flags uint8) uint32 {
 
 // bytes is the size of the arrays.
 func (t *trie) bytes() int {
-	return 2*len(t.class) + 8*len(t.nodes) + len(t.cold) + len(t.flags) + 8*len(t.self) + 4*(len(t.rank)+len(t.from)+len(t.ends))
+	return 2*len(t.class) + 8*len(t.nodes) + len(t.cold) + len(t.flags) + 8*len(t.marks) + 4*(len(t.first)+len(t.ends))
 }

@@ -91,6 +91,11 @@ type WatchFinding struct {
 	Reason   string   // for operators
 }
 
+// String is for messages and logs; it holds no text.
+func (f WatchFinding) String() string {
+	return fmt.Sprintf("%v by %s: %s", f.Finding, f.Detector, f.Decision.Action)
+}
+
 // Degraded is a span of T that a detector could not look at.
 type Degraded struct {
 	Detector   string
@@ -364,7 +369,7 @@ func (w *Watch) judge(replies []Answer) {
 }
 
 func (w *Watch) detected(p piece, r Answer, d Detection) WatchFinding {
-	f := Finding{Category: d.Category, Tier: d.Tier, Severity: d.Severity, Start: p.start + d.Start, End: p.start + d.End}
+	f := Finding{Listed: &Listed{Category: d.Category, Tier: d.Tier, Severity: d.Severity}, Start: p.start + d.Start, End: p.start + d.End}
 	text := w.text[:p.end-w.base] // a span that begins or ends inside a rune takes all of it
 	for f.Start > p.start && !utf8.RuneStart(text[f.Start-w.base]) {
 		f.Start--

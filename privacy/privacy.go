@@ -19,7 +19,7 @@ const (
 )
 
 // Version names the rules, for the record.
-const Version = "privacy/1"
+const Version = "privacy/2"
 
 // Span is one find; offsets are bytes in the text given.
 type Span struct {

@@ -295,7 +295,9 @@ func number(text []byte, i int, final bool) (kind Kind, end int, whole bool) {
 		if used > 1 && first.n+groups[1].n == 4 { // the last four digits of a card may stand in two groups
 			return "", groups[1].to, true
 		}
-		return "", firstEnd, true
+		if first.n != 3 { // no masked number ends in three digits: those may begin 138 1234 5678
+			return "", firstEnd, true
+		}
 	}
 	// the longest reading that is a find wins; it begins at i and ends with a group
 	for last := used - 1; last >= 0; last-- {

@@ -32,7 +32,11 @@ func buildScan(words []string) (func([]byte, string) int, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(b []byte, _ string) int { return len(l.Scan(b)) }, nil
+	var found []moderation.Finding
+	return func(b []byte, _ string) int {
+		found = l.AppendScan(found[:0], moderation.Scene{}, b)
+		return len(found)
+	}, nil
 }
 
 // buildStateful takes the loop that streams use over whole texts.
