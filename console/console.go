@@ -56,7 +56,7 @@ var files embed.FS
 
 var views = []string{"login", "link", "today", "exchanges", "exchange", "try", "obligations", "evidence", "event", "verify",
 	"lexicon", "lexiconentries", "lexiconentry", "lexiconimport", "lexicondraft", "lexiconversions", "lexiconversion",
-	"review", "sample", "disputes",
+	"review", "sample", "disputes", "classifier",
 	"settings", "keys", "users", "staff", "me"}
 
 // console is the open site.
@@ -212,6 +212,8 @@ func refusal(err error) error {
 		return err
 	case lexiconRefusal(err) != nil:
 		return lexiconRefusal(err)
+	case classifierRefusal(err) != nil:
+		return classifierRefusal(err)
 	case reviewRefusal(err) != nil:
 		return reviewRefusal(err)
 	case errors.As(err, &badUser):

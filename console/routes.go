@@ -76,6 +76,10 @@ var routes = []route{
 	{"POST", "/disputes/proposals/second", operator.Review, (*console).secondProposal, ""},
 	{"POST", "/disputes/proposals/approve", operator.Review, (*console).approveProposal, ""},
 	{"POST", "/disputes/proposals/decline", operator.Review, (*console).declineProposal, ""},
+	{"GET", "/classifier", operator.View, (*console).classifier, "nav.classifier"},
+	{"GET", "/classifier/export", operator.View, (*console).exportClassifiers, ""},
+	{"POST", "/classifier/train", operator.ManageDetectors, (*console).trainClassifier, ""},
+	{"POST", "/classifier/move/{what}", operator.ManageDetectors, (*console).moveClassifier, ""},
 
 	{"GET", "/settings", operator.View, (*console).settings, "nav.settings"},
 	{"GET", "/settings/keys", operator.View, (*console).keys, ""},
@@ -128,4 +132,7 @@ var routes = []route{
 	{"POST", "/api/v1/review/proposals/approve", operator.Review, (*console).apiApproveProposal, ""},
 	{"POST", "/api/v1/review/proposals/decline", operator.Review, (*console).apiDecline, ""},
 	{"GET", "/api/v1/disputes", operator.View, (*console).apiDisputes, ""},
+	{"GET", "/api/v1/classifiers", operator.View, (*console).apiClassifiers, ""},
+	{"POST", "/api/v1/classifiers", operator.ManageDetectors, (*console).apiTrain, ""},
+	{"POST", "/api/v1/classifiers/{what}", operator.ManageDetectors, (*console).apiMoveClassifier, ""},
 }

@@ -118,7 +118,10 @@ func (c *call) cutReason() string {
 	return "the answer was cut off: it falls under risk " + c.risk
 }
 
-// appeal is where a refusal can be disputed.
+// dispute is where what was done with the content of an exchange can be disputed.
+func (g *Gateway) dispute(c *call) string { return g.o.PortalURL() + "/dispute?exchange=" + c.id }
+
+// appeal is where a suspension can be appealed against.
 func (g *Gateway) appeal(c *call) string {
 	return g.o.PortalURL() + "/services/" + c.service.ID + "#appeal"
 }

@@ -122,7 +122,7 @@ type Text struct {
 	Text      string
 }
 
-// Source is what review asks other registers for. All functions are needed.
+// Source is what review asks other registers for. All functions but the Learner's are needed.
 type Source struct {
 	// Exchange tells of one; ErrUnknownExchange when there is none.
 	Exchange func(ctx context.Context, id string) (Exchange, error)
@@ -137,6 +137,24 @@ type Source struct {
 	Demote func(ctx context.Context, who journal.Actor, id string, to moderation.Tier) error
 	// Bank lists the questions that must be answered; wordings of one question share its id.
 	Bank func() []Question
+	// Learner trains classifiers and opens them. Without one nothing can be trained.
+	Learner Learner
+}
+
+// Learner is what trains classifiers. This house keeps what it makes and knows nothing of how.
+type Learner struct {
+	// Train makes a classifier: its artefact, and a report in JSON.
+	Train func(ctx context.Context, samples []Example) (artefact []byte, report json.RawMessage, err error)
+	// Open reads an artefact as a detector of a name.
+	Open func(artefact []byte, name string) (moderation.Detector, error)
+}
+
+// Example is one text to learn from.
+type Example struct {
+	Text   string
+	Labels []string // risks; none: harmless
+	Weight float64
+	Group  string // examples of one user stand together
 }
 
 // Question is one wording of a question that must be answered.

@@ -79,7 +79,8 @@ func newHouse(t testing.TB, db *store.DB) *house {
 			h.entries[id] = e
 			return nil
 		},
-		Bank: func() []Question { return h.bank },
+		Bank:    func() []Question { return h.bank },
+		Learner: bigrams(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -415,8 +416,18 @@ func TestDecisions(t *testing.T) {
 		if s = h.decide(zhao, id, OverBlocked); !s.Outcome.Counts || s.Outcome.Verdict != OverBlocked {
 			t.Errorf("a third settles it: %+v", s.Outcome)
 		}
-		if n := len(h.events(journal.ReviewDecided)); n != 3 {
-			t.Errorf("%d events", n)
+		decided := h.events(journal.ReviewDecided)
+		if damage, err := h.r.Verify(ctx, decided); err != nil || len(decided) != 3 || len(damage) != 0 {
+			t.Errorf("%d events, damage %v, %v", len(decided), damage, err)
+		}
+		if _, err := h.db.W.ExecContext(ctx, `UPDATE review_decision SET verdict = 'right' WHERE reviewer = 'li'`); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.db.W.ExecContext(ctx, `DELETE FROM review_decision WHERE reviewer = 'zhao'`); err != nil {
+			t.Fatal(err)
+		}
+		if damage, err := h.r.Verify(ctx, decided); err != nil || len(damage) != 2 {
+			t.Errorf("damage %v, %v", damage, err)
 		}
 	})
 }

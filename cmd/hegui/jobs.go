@@ -50,6 +50,7 @@ func (sv *server) startJobs(ctx context.Context) {
 		sv.jobs.Go(func() error { sv.reloadPolicy(ctx); return nil })
 	}
 	every(lexiconEvery, lexiconEvery, sv.followLexicon)
+	every(lexiconEvery, 0, sv.followClassifiers)
 	every(checkpointEvery, checkpointEvery, sv.checkpoint)
 	if sv.serves("worker") {
 		every(findingsEvery, 10*time.Second, sv.takeFindings) // after the first probes

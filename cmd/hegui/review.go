@@ -50,3 +50,15 @@ func (sv *server) drawSamples(ctx context.Context) {
 		}
 	}
 }
+
+// followClassifiers takes up what was put in shadow or in force anywhere. What cannot be read is told once a change.
+func (sv *server) followClassifiers(ctx context.Context) {
+	err := sv.in.reviews.Refresh(ctx)
+	text := ""
+	if err != nil && ctx.Err() == nil {
+		text = err.Error()
+	}
+	if before := sv.classifiersFailed.Swap(&text); text != "" && (before == nil || *before != text) {
+		sv.log.Error("trained classifiers could not be taken up", "error", err)
+	}
+}

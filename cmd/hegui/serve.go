@@ -132,10 +132,12 @@ type server struct {
 	policy  atomic.Pointer[moderation.Policy]
 	keys    tryKeys
 	over    chan endedExchange // exchanges that samples are drawn from
-	faces   map[string]*face
-	ready   atomic.Bool
-	jobs    *errgroup.Group
-	endJobs context.CancelFunc
+
+	classifiersFailed atomic.Pointer[string] // why the newest could not be taken up; told once
+	faces             map[string]*face
+	ready             atomic.Bool
+	jobs              *errgroup.Group
+	endJobs           context.CancelFunc
 }
 
 // startServer wires everything in the order of the layers and begins to serve. When it returns, all three faces answer.
