@@ -37,7 +37,6 @@ type Dispute struct {
 	At       time.Time `json:"at"`
 	Outcome  Outcome   `json:"outcome"`  // of its sample
 	Reasoned bool      `json:"reasoned"` // the user wrote something
-	event    string
 }
 
 // Standing is what a receipt tells its holder.
@@ -182,10 +181,9 @@ type disputeRow struct {
 	Sample   string `db:"sample"`
 	Reasoned int64  `db:"reasoned"`
 	AtMS     int64  `db:"at_ms"`
-	Event    string `db:"event"`
 }
 
-const selectDispute = `SELECT id, exchange, service, subject, sample, LENGTH(reason) AS reasoned, at_ms, event FROM review_dispute`
+const selectDispute = `SELECT id, exchange, service, subject, sample, LENGTH(reason) AS reasoned, at_ms FROM review_dispute`
 
 // Standing tells how the dispute of a receipt stands; ErrUnknown when no dispute has it.
 func (r *Register) Standing(ctx context.Context, receipt string) (Standing, error) {
@@ -230,7 +228,7 @@ func (r *Register) Disputes(ctx context.Context) ([]Dispute, error) {
 	out := make([]Dispute, len(rows))
 	for i, row := range rows {
 		out[i] = Dispute{ID: row.ID, Exchange: row.Exchange, Service: row.Service, Subject: row.Subject, Sample: row.Sample,
-			At: time.UnixMilli(row.AtMS).UTC(), Outcome: outcomes[row.Sample], Reasoned: row.Reasoned > 0, event: row.Event}
+			At: time.UnixMilli(row.AtMS).UTC(), Outcome: outcomes[row.Sample], Reasoned: row.Reasoned > 0}
 	}
 	return out, nil
 }
