@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hegui/hegui/internal/web"
 	"github.com/hegui/hegui/journal"
@@ -237,6 +238,38 @@ func (c *console) fillContent(v *visit, d *sampleData) error {
 	d.Opened, d.Text = true, text
 	d.Words, err = c.Reviews.Words(v.r.Context(), d.Sample)
 	return err
+}
+
+// piece is a part of a text; Hit is one that a detector pointed at.
+type piece struct {
+	Text string
+	Hit  bool
+}
+
+// Pieces is the text with what the machine pointed at marked. Places that cannot be those of this text, because only its
+// beginning was kept or it was masked otherwise, are left out.
+func (d sampleData) Pieces() []piece {
+	hit := make([]bool, len(d.Text)+1) // by byte; the last stands for the end
+	for _, f := range d.Findings {
+		if f.Direction != d.Direction || f.Channel != d.Channel || f.Choice != d.Choice {
+			continue
+		}
+		if f.Start < 0 || f.Start >= f.End || f.End > len(d.Text) || !utf8.ValidString(d.Text[f.Start:f.End]) {
+			continue
+		}
+		for i := f.Start; i < f.End; i++ {
+			hit[i] = true
+		}
+	}
+	var out []piece
+	from := 0
+	for i := 1; i <= len(d.Text); i++ {
+		if i == len(d.Text) || hit[i] != hit[from] {
+			out = append(out, piece{d.Text[from:i], hit[from]})
+			from = i
+		}
+	}
+	return out
 }
 
 // judgeSample takes a decision and goes on to the next sample. A decision that cannot be taken is shown again as it was

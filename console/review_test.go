@@ -121,7 +121,7 @@ func TestReviewPages(t *testing.T) {
 		t.Fatal("content is shown unasked")
 	}
 	wants(t, p.post(path+"/content", 400, "reason", " "), "请写明打开内容的理由")
-	wants(t, p.post(path+"/content", 200, "reason", "复核异议"), "写一篇反诈骗宣传稿", "我在做反诈宣传", "本次查看已记入日志账本", `class="veil"`)
+	wants(t, p.post(path+"/content", 200, "reason", "复核异议"), "<mark>写</mark>一篇反诈骗宣传稿", "我在做反诈宣传", "本次查看已记入日志账本", `class="veil"`)
 	events, err := d.j.Events(t.Context(), journal.Filter{Verbs: []journal.Verb{journal.ContentRead}})
 	if err != nil || len(events) != 1 || !strings.Contains(string(events[0].Body), "复核异议") || events[0].Who.ID != d.owner.ID {
 		t.Errorf("%v %v", events, err)
@@ -222,6 +222,36 @@ func TestReviewAPI(t *testing.T) {
 	decodeInto(t, p.get("/api/v1/disputes", 200), &disputes)
 	if disputes.Count != review.MinReviewed+1 {
 		t.Errorf("%d disputes", disputes.Count)
+	}
+}
+
+func TestPieces(t *testing.T) {
+	at := func(start, end int) review.Finding {
+		return review.Finding{Direction: "in", Channel: "c", Start: start, End: end}
+	}
+	for _, c := range []struct {
+		findings []review.Finding
+		want     string
+	}{
+		{nil, "怎样防骗"},
+		{[]review.Finding{at(6, 9)}, "怎样[防]骗"},
+		{[]review.Finding{at(0, 3), at(3, 9), at(6, 12)}, "[怎样防骗]"},
+		{[]review.Finding{at(1, 3), at(6, 99), at(-1, 3), at(9, 9), {Direction: "out", Channel: "c", End: 3}}, "怎样防骗"},
+	} {
+		d := sampleData{Sample: review.Sample{Direction: "in", Channel: "c", Findings: c.findings}, Text: "怎样防骗"}
+		got := ""
+		for _, p := range d.Pieces() {
+			if p.Hit {
+				p.Text = "[" + p.Text + "]"
+			}
+			got += p.Text
+		}
+		if got != c.want {
+			t.Errorf("%v: %q, want %q", c.findings, got, c.want)
+		}
+	}
+	if len(sampleData{}.Pieces()) != 0 {
+		t.Error("pieces of nothing")
 	}
 }
 
