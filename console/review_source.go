@@ -78,7 +78,7 @@ func ReviewExchange(r exchange.Record, looked []string) review.Exchange {
 	}
 	for _, f := range r.Findings {
 		x.Findings = append(x.Findings, review.Finding{Direction: f.Where, Channel: f.Channel, Choice: f.Choice, Category: f.Category, Tier: f.Tier,
-			Detector: f.Detector, Artefact: f.Artefact, Entry: f.Entry, Start: f.Start, End: f.End})
+			Detector: f.Detector, Artefact: f.Artefact, Entry: f.Entry, Score: f.Score, Start: f.Start, End: f.End})
 	}
 	return x
 }

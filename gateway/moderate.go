@@ -178,7 +178,7 @@ func (s *inputScreen) detect(ctx context.Context) *Interruption {
 					continue
 				}
 				s.c.found(exchange.Finding{Where: "in", Channel: t.node.channel, Category: f.Category, Tier: string(f.Tier), Detector: a.Detector.Name,
-					Artefact: a.Artefact, Start: from, End: until})
+					Artefact: a.Artefact, Start: from, End: until, Score: f.Score})
 				s.weigh(t, moderation.Finding{Listed: &moderation.Listed{Category: f.Category}, Start: from, End: until}, d)
 			}
 		}
