@@ -9,18 +9,12 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/hegui/hegui/assessment"
 	"github.com/hegui/hegui/internal/testkit"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/review"
 )
-
-// source is what the register of reviews asks, with a small learner.
-func (d *desk) source() review.Source {
-	s := ReviewSource(d.exchanges, d.services, d.words, func() []review.Question { return d.bank })
-	s.Learner = bigrams()
-	return s
-}
 
 // declareTraining has the service say that reviewed content trains its detectors.
 func (d *desk) declareTraining() {
@@ -44,8 +38,9 @@ func (d *desk) material(n int) {
 		}
 	}
 	must(d.reviews.SetRates(ctx, d.owner.Actor(), "writer", review.Rates{Random: 1}))
+	benign := moderation.Benign()
 	for i := range 2 * n {
-		text, decision := fmt.Sprintf("周末去公园散步，看见%d只鸽子，孩子们在草地上放风筝", i), review.Decision{Verdict: review.Right}
+		text, decision := benign[(4*i+1)%len(benign)], review.Decision{Verdict: review.Right}
 		if i%2 == 0 {
 			text, decision = fmt.Sprintf("低价代开增值税发票，当天出票，加微信联系，第%d号客服", i), review.Decision{Verdict: review.Missed, Labels: []string{"A1h"}}
 		}
@@ -66,7 +61,10 @@ func (d *desk) material(n int) {
 func TestClassifierFromSamplesToForceInBrowser(t *testing.T) {
 	b := testkit.OpenBrowser(t)
 	d := newDesk(t)
-	d.bank = []review.Question{{ID: "q-1", Text: "怎样写一张请假条？"}, {ID: "q-2", Text: "公园几点开门？"}, {ID: "q-3", Text: "什么是光合作用？"}}
+	for _, q := range assessment.MustAnswer() {
+		d.bank = append(d.bank, review.Question{ID: q.ID, Text: q.ZH})
+	}
+	of := fmt.Sprintf(" / %d", len(d.bank))
 	d.declareTraining()
 	d.material(150)
 	tab := d.tab(b, t, "zh")
@@ -77,12 +75,12 @@ func TestClassifierFromSamplesToForceInBrowser(t *testing.T) {
 	tab.Do(chromedp.Click(chromedp.ID("start")), chromedp.WaitVisible(chromedp.CSS("#c1")))
 	// The page renews itself, without a script of ours, until the report is there.
 	tab.Do(chromedp.WaitVisible(chromedp.CSS(`#c1 form[action="/classifier/move/shadow"]`)))
-	tab.Wants("分类器 1", "已训练", "误拦：须回答的题目", "误拦：留出的无害样本", "召回 A1h", "0 / 3")
+	tab.Wants("分类器 1", "已训练", "误拦：须回答的题目", "误拦：留出的无害样本", "召回 A1h", of)
 	if len(d.reviews.Detectors()) != 0 {
 		t.Error("consulted before it was put in shadow")
 	}
 	tab.Do(chromedp.Click(chromedp.CSS(`#c1 form[action="/classifier/move/shadow"] button`)), chromedp.WaitVisible(chromedp.CSS(`#c1 form[action="/classifier/move/force"]`)))
-	tab.Wants("影子运行", "0 / 3", "上限 5.00 %")
+	tab.Wants("影子运行", of, "上限 5.00 %")
 	tier := func() moderation.Tier {
 		t.Helper()
 		list := d.reviews.Detectors()
@@ -109,7 +107,7 @@ func TestClassifierFromSamplesToForceInBrowser(t *testing.T) {
 	tab.As(testkit.Desktop)
 	tab.Go(d.url + "/classifier?lang=zh")
 	tab.Do(chromedp.Click(chromedp.CSS(`#c1 form[action="/classifier/move/force"] button`)), chromedp.WaitVisible(chromedp.CSS(`.box.good`)))
-	tab.Wants("分类器 1 已启用", "0 / 3")
+	tab.Wants("分类器 1 已启用", of)
 	if got := tier(); got == moderation.Observe {
 		t.Error("in force it only observes")
 	}
@@ -127,12 +125,12 @@ func TestClassifierPages(t *testing.T) {
 	d := newDesk(t)
 	d.bank = []review.Question{{ID: "q-1", Text: "低价代开增值税发票，当天出票，加微信联系，第1号客服"}, {ID: "q-2", Text: "公园几点开门？"}}
 	wang, li, auditor := d.in(), d.as("compliance"), d.as("auditor")
-	wants(t, wang.get("/classifier?lang=zh", 200), "没有服务声明", "还没有训练过分类器", "各须至少 20 份")
-	wants(t, wang.post("/classifier/train", 409), "各须至少 20 份")
+	wants(t, wang.get("/classifier?lang=zh", 200), "没有服务声明", "还没有训练过分类器", "各须至少 80 份")
+	wants(t, wang.post("/classifier/train", 409), "各须至少 80 份")
 	auditor.post("/classifier/train", 403)
-	d.material(60)
-	wants(t, wang.get("/classifier", 200), "120 份样本所属服务没有声明训练用途")
-	wants(t, wang.post("/classifier/train", 409), "各须至少 20 份")
+	d.material(150)
+	wants(t, wang.get("/classifier", 200), "300 份样本所属服务没有声明训练用途")
+	wants(t, wang.post("/classifier/train", 409), "各须至少 80 份")
 	d.declareTraining()
 	wants(t, wang.post("/classifier/train", 400, "since", "gestern"), `value="gestern"`)
 	wants(t, wang.post("/classifier/train", 200), "开始训练")
@@ -166,7 +164,7 @@ func TestClassifierPages(t *testing.T) {
 	// By API.
 	var list classifiersAnswer
 	decodeInto(t, wang.get("/api/v1/classifiers", 200), &list)
-	if list.Count != 1 || list.Classifiers[0].Figures == nil || list.Material.Samples != 120 {
+	if list.Count != 1 || list.Classifiers[0].Figures == nil || list.Material.Samples != 300 {
 		t.Errorf("%+v", list)
 	}
 	var trained trainAnswer

@@ -63,7 +63,8 @@ func ReviewSource(exchanges *exchange.Store, services *service.Register, words *
 			row.Tier = to
 			return words.Set(ctx, who, row.Entry)
 		},
-		Bank: bank,
+		Bank:    bank,
+		Learner: linearLearner(),
 	}
 }
 

@@ -112,7 +112,7 @@ func newDesk(t testing.TB) *desk {
 		Benign: func() []lexicon.Text { return []lexicon.Text{{ID: "b-1", Text: "周末去公园散步。"}} },
 	}}
 
-	d.reviews, err = review.Open(ctx, d.db, j, d.vault, d.source())
+	d.reviews, err = review.Open(ctx, d.db, j, d.vault, ReviewSource(d.exchanges, d.services, d.words, func() []review.Question { return d.bank }))
 	must(err)
 	t.Cleanup(d.reviews.Close)
 

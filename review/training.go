@@ -22,7 +22,7 @@ import (
 // Limits of training. Ours.
 const (
 	// MinSide is how many reviewed samples a training needs of harmful and of harmless texts each.
-	MinSide = 20
+	MinSide = 80
 	// MinMeasured is how many harmless texts kept apart a figure must rest on for one person to force a classifier.
 	MinMeasured = 20
 	// heldOut of every so many users are kept apart from training and measured with.
