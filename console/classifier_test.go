@@ -66,10 +66,10 @@ func TestClassifierFromSamplesToForceInBrowser(t *testing.T) {
 	}
 	of := fmt.Sprintf(" / %d", len(d.bank))
 	d.declareTraining()
-	d.material(150)
+	d.material(350) // enough that the figures do not hang on which users are kept apart
 	tab := d.tab(b, t, "zh")
 	tab.Go(d.url + "/classifier?lang=zh")
-	tab.Wants("300", "已计入的样本", "还没有训练过分类器")
+	tab.Wants("700", "已计入的样本", "还没有训练过分类器")
 	tab.Fits()
 	tab.Shot("console-classifier-empty-zh")
 	tab.Do(chromedp.Click(chromedp.ID("start")), chromedp.WaitVisible(chromedp.CSS("#c1")))
