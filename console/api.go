@@ -79,7 +79,7 @@ func operations() []web.Operation {
 		{Method: "GET", Path: "/api/v1/keys", Summary: "List keys; secrets are not kept", Answer: keysAnswer{}, Status: http.StatusOK},
 		{Method: "POST", Path: "/api/v1/keys", Summary: "Issue a key", Body: keyBody{}, Answer: keyAnswer{}, Status: http.StatusCreated},
 		{Method: "POST", Path: "/api/v1/keys/revoke", Summary: "Revoke a key for a reason", Body: revokeBody{}, Answer: idAnswer{}, Status: http.StatusOK},
-	}, lexiconOperations()...)
+	}, append(lexiconOperations(), append(reviewOperations(), classifierOperations()...)...)...)
 }
 
 // openAPI serves the document of the API.

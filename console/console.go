@@ -21,6 +21,7 @@ import (
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/obligation"
 	"github.com/hegui/hegui/operator"
+	"github.com/hegui/hegui/review"
 	"github.com/hegui/hegui/service"
 	"github.com/hegui/hegui/upstream"
 	"github.com/hegui/hegui/users"
@@ -36,6 +37,7 @@ type Options struct {
 	Staff      *operator.Register
 	Lexicon    func() *moderation.Lexicon
 	Words      *lexicon.Workbench                  // the lexicon register
+	Reviews    *review.Register                    // samples, disputes, trained classifiers
 	Serves     func() (version int, failed string) // the register's version that this process serves with, and why not a newer one
 	Health     func() []upstream.Health
 	Findings   func(context.Context) []obligation.Result                   // computed now
@@ -54,6 +56,7 @@ var files embed.FS
 
 var views = []string{"login", "link", "today", "exchanges", "exchange", "try", "obligations", "evidence", "event", "verify",
 	"lexicon", "lexiconentries", "lexiconentry", "lexiconimport", "lexicondraft", "lexiconversions", "lexiconversion",
+	"review", "sample", "disputes", "classifier",
 	"settings", "keys", "users", "staff", "me"}
 
 // console is the open site.
@@ -69,7 +72,7 @@ func New(o Options) (http.Handler, error) {
 		o.Now = time.Now
 	}
 	for name, missing := range map[string]bool{"Journal": o.Journal == nil, "Verifier": o.Verifier == nil, "Exchanges": o.Exchanges == nil,
-		"Services": o.Services == nil, "Users": o.Users == nil, "Staff": o.Staff == nil, "Lexicon": o.Lexicon == nil, "Words": o.Words == nil, "Serves": o.Serves == nil, "Health": o.Health == nil,
+		"Services": o.Services == nil, "Users": o.Users == nil, "Staff": o.Staff == nil, "Lexicon": o.Lexicon == nil, "Words": o.Words == nil, "Reviews": o.Reviews == nil, "Serves": o.Serves == nil, "Health": o.Health == nil,
 		"Findings": o.Findings == nil, "Gateway": o.Gateway == nil, "TryKey": o.TryKey == nil, "GatewayURL": o.GatewayURL == nil,
 		"PortalURL": o.PortalURL == nil, "Log": o.Log == nil} {
 		if missing {
@@ -209,6 +212,10 @@ func refusal(err error) error {
 		return err
 	case lexiconRefusal(err) != nil:
 		return lexiconRefusal(err)
+	case classifierRefusal(err) != nil:
+		return classifierRefusal(err)
+	case reviewRefusal(err) != nil:
+		return reviewRefusal(err)
 	case errors.As(err, &badUser):
 		return &web.Problem{Status: http.StatusBadRequest, Field: badUser.Field, Key: "invalid.field", Args: []any{badUser.Field, badUser.Mend}, Err: err}
 	case errors.As(err, &badService):

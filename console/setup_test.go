@@ -24,6 +24,7 @@ import (
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/obligation"
 	"github.com/hegui/hegui/operator"
+	"github.com/hegui/hegui/review"
 	"github.com/hegui/hegui/service"
 	"github.com/hegui/hegui/upstream"
 	"github.com/hegui/hegui/users"
@@ -43,6 +44,8 @@ type desk struct {
 	users     *users.Register
 	staff     *operator.Register
 	words     *lexicon.Workbench
+	reviews   *review.Register
+	bank      []review.Question
 	lexical   bool // a lexicon is in force: the register's, over the starter
 	owner     operator.Staff
 	secret    string
@@ -109,6 +112,10 @@ func newDesk(t testing.TB) *desk {
 		Benign: func() []lexicon.Text { return []lexicon.Text{{ID: "b-1", Text: "周末去公园散步。"}} },
 	}}
 
+	d.reviews, err = review.Open(ctx, d.db, j, d.vault, ReviewSource(d.exchanges, d.services, d.words, func() []review.Question { return d.bank }))
+	must(err)
+	t.Cleanup(d.reviews.Close)
+
 	h, err := New(Options{
 		Journal: j, Verifier: keys.Verifier, Exchanges: d.exchanges, Services: d.services, Users: d.users, Staff: d.staff,
 		Lexicon: func() *moderation.Lexicon {
@@ -119,7 +126,7 @@ func newDesk(t testing.TB) *desk {
 			must(err)
 			return l
 		},
-		Words: d.words,
+		Words: d.words, Reviews: d.reviews,
 		Serves: func() (int, string) {
 			v, err := d.words.Latest(context.Background())
 			must(err)

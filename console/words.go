@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"html/template"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/obligation"
 	"github.com/hegui/hegui/operator"
+	"github.com/hegui/hegui/review"
 )
 
 // funcs are the functions that the console's templates have beyond those of internal/web.
@@ -32,6 +34,8 @@ func (c *console) funcs() template.FuncMap {
 		"current":   current,
 		"actorName": actorName,
 		"flawText":  func(f moderation.Flaw, l web.Lang) string { return l.Pick(f.Texts()) },
+		"hundred":   func(share float64) float64 { return 100 * share },
+		"share":     func(s review.Share) string { return shareText(s) },
 		"percent":   func(share float64) string { return strconv.FormatFloat(100*share, 'f', 2, 64) + " %" },
 		// A moment with a time of day does not fit into a date field: browsers would show it empty.
 		"dateType": func(s string) string {
@@ -61,4 +65,12 @@ func statusMeter(counts []statusCount) (template.HTML, error) {
 		pairs = append(pairs, statusClass[counts[i].Status], counts[i].N)
 	}
 	return web.Meter("", pairs...)
+}
+
+// shareText is a share with its interval of 95 %, for tables.
+func shareText(s review.Share) string {
+	if s.Of == 0 {
+		return "—"
+	}
+	return fmt.Sprintf("%.1f %% [%.1f–%.1f]", 100*s.Rate(), 100*s.Low, 100*s.High)
 }

@@ -68,6 +68,8 @@ type Finding struct {
 	Entry    string `json:"entry"`    // id of the entry that hit
 	Start    int    `json:"start"`    // byte offsets in the channel's logical text
 	End      int    `json:"end"`
+
+	Score float64 `json:"score,omitempty"` // of a detector that gives one
 }
 
 // Record is the final word on an exchange. It is the body of journal.ExchangeClosed or ExchangeRefused and, column by

@@ -118,7 +118,10 @@ func (c *call) cutReason() string {
 	return "the answer was cut off: it falls under risk " + c.risk
 }
 
-// appeal is where a refusal can be disputed.
+// dispute is where what was done with the content of an exchange can be disputed.
+func (g *Gateway) dispute(c *call) string { return g.o.PortalURL() + "/dispute?exchange=" + c.id }
+
+// appeal is where a suspension can be appealed against.
 func (g *Gateway) appeal(c *call) string {
 	return g.o.PortalURL() + "/services/" + c.service.ID + "#appeal"
 }
@@ -247,7 +250,25 @@ func (g *Gateway) finish(c *call, record exchange.Record, content *exchange.Cont
 	if len(c.visible) > 0 && c.vaultKey != nil {
 		record.Output = c.vaultKey.Commitment("output", c.visible)
 	}
-	return g.o.Exchanges.Finish(ctx, record, c.vaultKey, content)
+	if err := g.o.Exchanges.Finish(ctx, record, c.vaultKey, content); err != nil {
+		return err
+	}
+	if g.o.Ended != nil {
+		g.o.Ended(record, g.looked(record))
+	}
+	return nil
+}
+
+// looked names the detectors that have looked at an exchange, whether they found anything or not.
+func (g *Gateway) looked(r exchange.Record) []string {
+	if r.Checked.In < 0 && r.Checked.Out < 0 {
+		return nil
+	}
+	names := []string{moderation.KindLexicon}
+	for _, d := range g.o.Detectors {
+		names = append(names, d.Describe().Name)
+	}
+	return names
 }
 
 // answer asks the model while the intent is made durable, and delivers.

@@ -37,7 +37,11 @@ type Options struct {
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer
 	Detectors []moderation.Detector // besides the lexicon; may be empty
-	Now       func() time.Time      // time.Now when nil
+
+	// Ended is told of every exchange once its record is durable, with the names of the detectors that looked at it; it must
+	// return at once. Nil: nobody is told.
+	Ended func(r exchange.Record, looked []string)
+	Now   func() time.Time // time.Now when nil
 }
 
 // Gateway serves /v1/… Safe for concurrent use.
@@ -67,7 +71,7 @@ var errDrained = errors.New("hegui is shutting down")
 func New(o Options) (*Gateway, error) {
 	if o.Journal == nil || o.Vault == nil || o.Exchanges == nil || o.Services == nil || o.Users == nil || o.Pool == nil ||
 		o.Lexicon == nil || o.Policy == nil || o.PortalURL == nil || o.Log == nil || o.Metrics == nil {
-		return nil, errors.New("gateway: an option is missing; all but Detectors and Now are required")
+		return nil, errors.New("gateway: an option is missing; all but Detectors, Ended and Now are required")
 	}
 	for _, d := range o.Detectors {
 		if err := d.Describe().Validate(); err != nil {

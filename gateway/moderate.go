@@ -227,7 +227,7 @@ func (s *inputScreen) consult(ctx context.Context, which []int) *Interruption {
 					continue
 				}
 				s.c.found(exchange.Finding{Where: "in", Channel: t.node.channel, Category: f.Category, Tier: string(f.Tier), Detector: a.Detector.Name,
-					Artefact: a.Artefact, Start: from, End: until})
+					Artefact: a.Artefact, Start: from, End: until, Score: f.Score})
 				s.weigh(t, moderation.Finding{Listed: &moderation.Listed{Category: f.Category}, Start: from, End: until}, d)
 			}
 		}
@@ -310,7 +310,7 @@ func stars(text []byte, spans [][2]int) []byte {
 // asks for refusals as errors. Risk and entry are for operators only.
 func (g *Gateway) refusal(c *call, d moderation.Decision, reason string) *Interruption {
 	in := &Interruption{Status: http.StatusOK, Code: "content_filter", Type: "invalid_request_error", Verdict: exchange.Refuse, Reason: reason,
-		Public: d.Reason, Link: g.appeal(c), Message: c.refusalText()}
+		Public: d.Reason, Link: g.dispute(c), Message: c.refusalText()}
 	in.More = map[string]any{"appeal": in.Link}
 	if d.Action == moderation.Guide {
 		in.Verdict, in.Message = exchange.Guide, d.TextIn(c.chinese())

@@ -40,7 +40,7 @@ func (g *Gateway) note(c *call, o *output, comma, final bool) []byte {
 	b = append(append(append(b, `},"ui":[`...), ui...), ']')
 	if final && c.cuts != "" {
 		b = append(append(b, `,"reason":`...), appendJSON(nil, []byte(c.reason))...)
-		b = append(append(b, `,"appeal":`...), appendJSON(nil, []byte(g.appeal(c)))...)
+		b = append(append(b, `,"appeal":`...), appendJSON(nil, []byte(g.dispute(c)))...)
 	}
 	return append(b, '}')
 }

@@ -35,6 +35,17 @@ const (
 	StaffLoggedIn Verb = "staff.logged_in"
 	StaffFailed   Verb = "staff.login_failed"
 
+	ReviewRates    Verb = "review.rates"
+	ReviewSampled  Verb = "review.sampled"
+	ReviewDecided  Verb = "review.decided"
+	ReviewDisputed Verb = "review.disputed"
+	ReviewProposed Verb = "review.proposed"
+	ReviewSettled  Verb = "review.settled"
+	ReviewErased   Verb = "review.erased"
+
+	ClassifierTrained Verb = "classifier.trained"
+	ClassifierMoved   Verb = "classifier.moved"
+
 	ProbeRan        Verb = "probe.ran"
 	GuardDegraded   Verb = "guard.degraded"
 	UpstreamChanged Verb = "upstream.changed"
@@ -77,6 +88,15 @@ func Verbs() []VerbDoc {
 		{StaffLinked, false, "A one-time log-in link was issued to a staff member."},
 		{StaffLoggedIn, false, "A staff member logged in. Body: way (password, link)."},
 		{StaffFailed, false, "A log-in failed. Body: why; no login name."},
+		{ReviewRates, true, "How much of a service's traffic is drawn for people to judge was declared. Body: the rates."},
+		{ReviewSampled, false, "A text of an exchange was drawn for people to judge. Body: exchange, reason of the draw; never the text."},
+		{ReviewDecided, false, "A person judged a sample. Body: exchange, verdict, risk labels, which reading it was."},
+		{ReviewDisputed, false, "A user disputed what was done with an exchange. Body: dispute, sample, channel, whether a reason was given."},
+		{ReviewProposed, false, "The rate of overturned hits proposes to demote a lexicon entry. Body: tiers, figures."},
+		{ReviewSettled, false, "A person seconded, approved or declined a proposed demotion. Body: proposal, state, tiers."},
+		{ReviewErased, false, "Samples, decisions and disputes of an erased user were removed. Body: count."},
+		{ClassifierTrained, false, "A classifier was trained from reviewed samples, or its training failed. Body: hash, counts, over-blocking."},
+		{ClassifierMoved, true, "A classifier went to shadow, into force or out of use, or that was proposed. Body: state, hash, over-blocking, who approved."},
 		{ProbeRan, false, "A self-test of a service's guards ran. Body: service and results per guard."},
 		{GuardDegraded, false, "A guard could not work. Body: guard, service, the declared rule that was followed (closed or open), error."},
 		{UpstreamChanged, false, "An endpoint's circuit breaker opened or closed. Body: endpoint, state, reason."},

@@ -127,3 +127,18 @@ func foldText(table *[foldLimit]rune, s string) []rune {
 	}
 	return out
 }
+
+// Folder folds runes as lexicons do, for whatever else judges text and must see through the same spellings.
+type Folder struct{ table *[foldLimit]rune }
+
+// NewFolder returns the folding of this build; FoldVersion names it.
+func NewFolder() Folder { return Folder{folds()} }
+
+// Rune folds a rune; false when matching does not see it.
+func (f Folder) Rune(r rune) (rune, bool) {
+	r = fold(f.table, r)
+	return r, r != skip
+}
+
+// FoldVersion names the folding rules; what was trained under others does not fit.
+func FoldVersion() string { return foldVersion }

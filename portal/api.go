@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hegui/hegui/internal/web"
+	"github.com/hegui/hegui/review"
 	"github.com/hegui/hegui/service"
 )
 
@@ -77,6 +78,8 @@ func (p *portal) openAPI(v *visit) error {
 		{Method: "GET", Path: "/api/v1/services", Summary: "List the services", Answer: servicesAnswer{}, Status: http.StatusOK},
 		{Method: "GET", Path: "/api/v1/services/{id}", Summary: "What Article 10 asks to publish about a service", Answer: publicService{}, Status: http.StatusOK},
 		{Method: "POST", Path: "/api/v1/accept", Summary: "Accept the agreement for the user of a ticket", Body: acceptBody{}, Answer: acceptAnswer{}, Status: http.StatusOK},
+		{Method: "POST", Path: "/api/v1/disputes", Summary: "Dispute what was refused for its content in an exchange", Body: disputeBody{}, Answer: disputeAnswer{}, Status: http.StatusCreated},
+		{Method: "GET", Path: "/api/v1/disputes/{receipt}", Summary: "How a dispute stands", Answer: review.Standing{}, Status: http.StatusOK},
 	})
 	if err != nil {
 		return err
@@ -113,18 +116,26 @@ func (p *portal) apiService(v *visit) error {
 // apiAccept accepts for the user of a ticket. An application that shows the text itself sends its id along as text.
 func (p *portal) apiAccept(v *visit) error {
 	var in acceptBody
-	dec := json.NewDecoder(v.r.Body)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&in); err != nil {
-		var tooBig *http.MaxBytesError
-		if errors.As(err, &tooBig) {
-			return err
-		}
-		return &web.Problem{Status: http.StatusBadRequest, Key: "accept.json", Args: []any{err.Error()}}
+	if err := decode(v, &in, "accept.json"); err != nil {
+		return err
 	}
 	d, err := p.take(v, in.Ticket, in.Text, "api")
 	if err != nil {
 		return err
 	}
 	return web.JSON(v.w, http.StatusOK, acceptAnswer{d.User.Subject, d.Service.ID, d.Text.ID, d.Text.Number, d.At.UTC(), d.Already})
+}
+
+// decode reads a JSON body strictly; key words what is wrong with one.
+func decode(v *visit, into any, key string) error {
+	dec := json.NewDecoder(v.r.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		var tooBig *http.MaxBytesError
+		if errors.As(err, &tooBig) {
+			return err
+		}
+		return &web.Problem{Status: http.StatusBadRequest, Key: key, Args: []any{err.Error()}}
+	}
+	return nil
 }

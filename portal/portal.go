@@ -16,6 +16,7 @@ import (
 
 	"github.com/hegui/hegui/internal/web"
 	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/review"
 	"github.com/hegui/hegui/service"
 	"github.com/hegui/hegui/users"
 )
@@ -24,7 +25,8 @@ import (
 type Options struct {
 	Services *service.Register
 	Users    *users.Register
-	Base     string // path the portal is mounted under, "" for the root
+	Reviews  *review.Register // takes disputes; nil: there are none, and their pages do not exist
+	Base     string           // path the portal is mounted under, "" for the root
 	Log      *slog.Logger
 	Now      func() time.Time // time.Now when nil
 }
@@ -46,7 +48,8 @@ type visit struct {
 }
 
 // New returns the portal's handler. Paths: / (services), /services/{id} (About this service), /services/{id}/agreement,
-// /accept?t=ticket (GET shows the text, POST accepts), /healthz, and the same by API below /api/v1/. It fails when a
+// /accept?t=ticket (GET shows the text, POST accepts), /dispute?exchange=id (GET shows the form, POST takes it),
+// /dispute/status?receipt=code, /healthz, and the same by API below /api/v1/. It fails when a
 // template or a text is missing.
 func New(o Options) (http.Handler, error) {
 	if o.Now == nil {
@@ -56,7 +59,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, errors.New("portal: Services, Users and Log are required")
 	}
 	site, err := web.New(web.Options{Name: "portal", Base: o.Base, Files: files, Log: o.Log, Now: o.Now,
-		Views: []string{"index", "about", "agreement", "accept", "accepted"}})
+		Views: []string{"index", "about", "agreement", "accept", "accepted", "dispute", "disputed", "standing"}})
 	if err != nil {
 		return nil, err
 	}

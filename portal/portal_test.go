@@ -15,8 +15,11 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/internal/testkit"
 	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/review"
 	"github.com/hegui/hegui/service"
 	"github.com/hegui/hegui/upstream"
 	"github.com/hegui/hegui/users"
@@ -51,6 +54,9 @@ type site struct {
 	j        *journal.Journal
 	services *service.Register
 	users    *users.Register
+	vault    *journal.Vault
+	reviews  *review.Register
+	refused  map[string]review.Exchange
 	now      time.Time
 }
 
@@ -77,7 +83,28 @@ func newSite(t testing.TB) *site {
 	if err := s.services.Declare(ctx, root, declaration("2026-11", agreementZH, "# Agreement\n\nObey the law.")); err != nil {
 		t.Fatal(err)
 	}
-	h, err := New(Options{Services: s.services, Users: s.users, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now }})
+	s.vault, s.refused = v, map[string]review.Exchange{}
+	s.reviews, err = review.Open(ctx, db, j, v, review.Source{
+		Exchange: func(_ context.Context, id string) (review.Exchange, error) {
+			x, ok := s.refused[id]
+			if !ok {
+				return x, review.ErrUnknownExchange
+			}
+			return x, nil
+		},
+		Read: func(context.Context, journal.Actor, string, string) ([]review.Text, error) {
+			return nil, review.ErrNoContent
+		},
+		MayTrain: func(string) bool { return false },
+		Entry:    func(context.Context, string) (moderation.Entry, bool, error) { return moderation.Entry{}, false, nil },
+		Demote:   func(context.Context, journal.Actor, string, moderation.Tier) error { return nil },
+		Bank:     func() []review.Question { return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.reviews.Close)
+	h, err := New(Options{Services: s.services, Users: s.users, Reviews: s.reviews, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,10 +316,102 @@ func TestBrowser(t *testing.T) {
 			tab.Do(chromedp.Click(chromedp.CSS("button.main")), chromedp.WaitVisible(chromedp.CSS(".box.good")))
 			tab.Wants(map[string]string{"zh": "现在可以回到应用中继续使用", "en": "You can go back to the application now"}[lang])
 			tab.Shot("portal-accepted-" + lang)
+			id := s.refuse("browser-" + lang)
+			for _, look := range []struct {
+				name string
+				look testkit.Look
+			}{{"", testkit.Desktop}, {"-phone", testkit.Phone}} {
+				tab.As(look.look)
+				tab.Go(s.url + "/dispute?exchange=" + id + "&lang=" + lang)
+				tab.Fits()
+				tab.Shot("portal-dispute-" + lang + look.name)
+			}
+			tab.Do(chromedp.SendKeys(chromedp.ID("reason"), "正常问题"), chromedp.Click(chromedp.CSS("button.main")), chromedp.WaitVisible(chromedp.CSS(".box.good")))
+			tab.Fits()
+			tab.Shot("portal-disputed-" + lang)
+			tab.Do(chromedp.Click(chromedp.CSS(`.card a[href*="receipt"]`)), chromedp.WaitVisible(chromedp.CSS(".box.info")))
+			tab.Wants(map[string]string{"zh": "等待人员复核", "en": "People will look at it"}[lang])
+			tab.Fits()
+			tab.Shot("portal-standing-" + lang)
+			tab.As(testkit.Desktop)
 			tab.Allow("410")
 			tab.Allow("400")
 			tab.Go(s.url + "/accept?t=forged")
 			tab.Shot("portal-problem-" + lang)
 		})
+	}
+}
+
+// refuse makes an exchange of a user that was refused.
+func (s *site) refuse(name string) string {
+	s.t.Helper()
+	u, err := s.users.Find(context.Background(), "writer", name)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	id := store.NewID()
+	s.refused[id] = review.Exchange{ID: id, Service: "writer", Subject: u.Subject, At: time.Now(), Verdict: "refuse", Code: "content_filter", Acted: true, Kept: true,
+		Findings: []review.Finding{{Direction: "in", Channel: "messages[0].content", Category: "A1h", Tier: "block", Detector: "lexicon", Entry: "secret-entry"}}}
+	return id
+}
+
+func TestDispute(t *testing.T) {
+	s := newSite(t)
+	id := s.refuse("zhang-san")
+	page := s.get("/dispute?exchange="+id+"&lang=zh", 200)
+	wants(t, page, id, "内容未通过筛查", "由人员复核", "<textarea")
+	for _, secret := range []string{"secret-entry", "A1h", "zhang-san"} {
+		if strings.Contains(page, secret) {
+			t.Errorf("the page tells %q", secret)
+		}
+	}
+	wants(t, s.get("/dispute?exchange=01JDB0000000000000000000ZZ&lang=en", 404), "There is no exchange of this number")
+	s.get("/dispute", 404)
+	wants(t, s.post("/dispute?lang=zh", 400, "exchange", id, "reason", strings.Repeat("长", review.MaxReason)), "理由太长", "长长长", id)
+	page = s.post("/dispute?lang=zh", 200, "exchange", id, "reason", "我在写防骗宣传")
+	receipt := regexp.MustCompile(`HG(-[A-Z2-7]{4}){4}`).FindString(page)
+	wants(t, page, "已收到您的异议", receipt)
+	if receipt == "" {
+		t.Fatal("no receipt")
+	}
+	wants(t, s.post("/dispute?lang=en", 409, "exchange", id), "has been disputed already")
+	wants(t, s.get("/dispute/status?lang=zh&receipt="+receipt, 200), "等待人员复核", id)
+	wants(t, s.get("/dispute/status?lang=zh", 200), "HG-XXXX")
+	wants(t, s.get("/dispute/status?lang=zh&receipt=HG-AAAA", 404), "没有这个回执")
+	disputes, err := s.reviews.Disputes(t.Context())
+	if err != nil || len(disputes) != 1 {
+		t.Fatalf("%+v %v", disputes, err)
+	}
+	if _, err := s.reviews.Decide(t.Context(), journal.Actor{Kind: "staff", ID: "wang"}, disputes[0].Sample, review.Decision{Verdict: review.OverBlocked}); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, s.get("/dispute/status?lang=en&receipt="+strings.ToLower(receipt), 200), "what was done was wrong")
+}
+
+func TestDisputeByAPI(t *testing.T) {
+	s := newSite(t)
+	var out disputeAnswer
+	if err := json.Unmarshal([]byte(s.send("/api/v1/disputes", 201, `{"exchange":"`+s.refuse("li-si")+`"}`)), &out); err != nil || out.Receipt == "" {
+		t.Fatalf("%+v %v", out, err)
+	}
+	var standing review.Standing
+	if err := json.Unmarshal([]byte(s.get(out.Status, 200)), &standing); err != nil || standing.State != "received" {
+		t.Errorf("%+v %v", standing, err)
+	}
+	wants(t, s.send("/api/v1/disputes", 404, `{"exchange":"01JDB0000000000000000000ZZ","reason":"x"}`), `"status":404`)
+	s.send("/api/v1/disputes", 400, `{"exchange":`)
+	s.send("/api/v1/disputes", 400, `{"exchange":"x","more":1}`)
+	s.get("/api/v1/disputes/HG-0", 404)
+	for i := range review.DisputesPerUser - 1 {
+		s.send("/api/v1/disputes", 201, `{"exchange":"`+s.refuse("li-si")+`","reason":"`+strings.Repeat("再", i)+`"}`)
+	}
+	s.send("/api/v1/disputes", 429, `{"exchange":"`+s.refuse("li-si")+`"}`)
+}
+
+func TestAddress(t *testing.T) {
+	for from, want := range map[string]string{"203.0.113.9:1": "203.0.113.9", "[2001:db8:1:2:3::9]:1": "2001:db8:1:2::/64", "127.0.0.1:9": "", "10.1.2.3:9": "", "nothing": "", "[::ffff:203.0.113.9]:1": "203.0.113.9"} {
+		if got := address(&http.Request{RemoteAddr: from}); got != want {
+			t.Errorf("%s is %q, want %q", from, got, want)
+		}
 	}
 }

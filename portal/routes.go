@@ -14,10 +14,15 @@ var routes = []route{
 	{"GET", "/services/{id}/agreement", (*portal).agreement},
 	{"GET", "/accept", (*portal).acceptPage},
 	{"POST", "/accept", (*portal).accept},
+	{"GET", "/dispute", (*portal).disputePage},
+	{"POST", "/dispute", (*portal).dispute},
+	{"GET", "/dispute/status", (*portal).standing},
 	{"GET", "/healthz", (*portal).healthz},
 
 	{"GET", "/api/openapi.json", (*portal).openAPI},
 	{"GET", "/api/v1/services", (*portal).apiServices},
 	{"GET", "/api/v1/services/{id}", (*portal).apiService},
 	{"POST", "/api/v1/accept", (*portal).apiAccept},
+	{"POST", "/api/v1/disputes", (*portal).apiDispute},
+	{"GET", "/api/v1/disputes/{receipt}", (*portal).apiStanding},
 }

@@ -53,6 +53,11 @@ type Disclosure struct {
 	LimitsZH, LimitsEN       string
 	OutlineZH, OutlineEN     string // outline of model and algorithm
 	PersonalZH, PersonalEN   string // personal information used
+
+	// TrainingZH and TrainingEN declare that reviewed content trains the service's own detectors, for what and how long it is
+	// kept (Art 7, 11). Empty: nothing may be trained on it.
+	TrainingZH string `json:",omitempty"`
+	TrainingEN string `json:",omitempty"`
 }
 
 // PrivacyMode for a direction: off, observe (record only), mask.

@@ -286,6 +286,11 @@ type DisclosureConfig struct {
 	PersonalZH string `yaml:"personal_zh"`
 	// The same in English.
 	PersonalEN string `yaml:"personal_en"`
+
+	// That reviewed content trains the service's own detectors, and how. Left empty, nothing is trained on it.
+	TrainingZH string `yaml:"training_zh"`
+	// The same in English.
+	TrainingEN string `yaml:"training_en"`
 }
 
 // LabelConfig is the explicit label.

@@ -12,11 +12,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hegui/hegui/console"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/lexicon"
 	"github.com/hegui/hegui/operator"
+	"github.com/hegui/hegui/review"
 	"github.com/hegui/hegui/service"
 	"github.com/hegui/hegui/users"
 )
@@ -70,6 +72,7 @@ type installation struct {
 	exchanges *exchange.Store
 	staff     *operator.Register
 	lexicon   *lexicon.Workbench
+	reviews   *review.Register
 }
 
 // openExisting opens an installation that some server has made before.
@@ -142,12 +145,18 @@ func openInstallation(ctx context.Context, c configFile, readOnly bool) (in *ins
 	if in.lexicon, err = in.workbench(ctx); err != nil {
 		return in, err
 	}
+	if in.reviews, err = review.Open(ctx, in.db, in.journal, in.vault, console.ReviewSource(in.exchanges, in.services, in.lexicon, reviewBank)); err != nil {
+		return in, err
+	}
 	return in, nil
 }
 
 // close ends the journal after everything queued is durable, then the database.
 func (in *installation) close() error {
 	var errs []error
+	if in.reviews != nil {
+		in.reviews.Close()
+	}
 	if in.journal != nil {
 		errs = append(errs, in.journal.Close())
 	}

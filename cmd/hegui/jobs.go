@@ -46,9 +46,11 @@ func (sv *server) startJobs(ctx context.Context) {
 	if sv.serves("gateway") {
 		every(probeEvery, 0, sv.probe)
 		sv.jobs.Go(func() error { sv.reloadOnHangup(ctx); return nil })
+		sv.jobs.Go(func() error { sv.drawSamples(ctx); return nil })
 		sv.jobs.Go(func() error { sv.reloadPolicy(ctx); return nil })
 	}
 	every(lexiconEvery, lexiconEvery, sv.followLexicon)
+	every(lexiconEvery, 0, sv.followClassifiers)
 	every(checkpointEvery, checkpointEvery, sv.checkpoint)
 	if sv.serves("worker") {
 		every(findingsEvery, 10*time.Second, sv.takeFindings) // after the first probes

@@ -131,15 +131,18 @@ type server struct {
 	state   lexiconState // of lexicon
 	policy  atomic.Pointer[moderation.Policy]
 	keys    tryKeys
-	faces   map[string]*face
-	ready   atomic.Bool
-	jobs    *errgroup.Group
-	endJobs context.CancelFunc
+	over    chan endedExchange // exchanges that samples are drawn from
+
+	classifiersFailed atomic.Pointer[string] // why the newest could not be taken up; told once
+	faces             map[string]*face
+	ready             atomic.Bool
+	jobs              *errgroup.Group
+	endJobs           context.CancelFunc
 }
 
 // startServer wires everything in the order of the layers and begins to serve. When it returns, all three faces answer.
 func startServer(ctx context.Context, c configFile, role string, o out, begun time.Time) (sv *server, err error) {
-	sv = &server{role: role, demo: c.Path == "", faces: map[string]*face{}, log: newLogger(c.Log, o.stderr)}
+	sv = &server{role: role, demo: c.Path == "", faces: map[string]*face{}, over: make(chan endedExchange, 1024), log: newLogger(c.Log, o.stderr)}
 	defer func() {
 		if err != nil {
 			sv.abandon()
@@ -202,16 +205,16 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	sv.gateway, err = gateway.New(gateway.Options{Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
-		Users: in.users, Pool: sv.pool, Lexicon: sv.lexicon.Load, Policy: sv.policy.Load, PortalURL: sv.portalURL, Log: sv.log, Metrics: metrics})
+		Users: in.users, Pool: sv.pool, Lexicon: sv.lexicon.Load, Policy: sv.policy.Load, PortalURL: sv.portalURL, Log: sv.log, Metrics: metrics, Ended: sv.ended})
 	if err != nil {
 		return sv, err
 	}
-	public, err := portal.New(portal.Options{Services: in.services, Users: in.users, Log: sv.log})
+	public, err := portal.New(portal.Options{Services: in.services, Users: in.users, Reviews: in.reviews, Log: sv.log})
 	if err != nil {
 		return sv, err
 	}
 	operators, err := console.New(console.Options{Journal: in.journal, Verifier: in.keys.Verifier, Exchanges: in.exchanges, Services: in.services,
-		Users: in.users, Staff: in.staff, Lexicon: sv.lexicon.Load, Words: in.lexicon, Serves: sv.serving, Health: sv.pool.Health, Findings: sv.findings,
+		Users: in.users, Staff: in.staff, Lexicon: sv.lexicon.Load, Words: in.lexicon, Reviews: in.reviews, Serves: sv.serving, Health: sv.pool.Health, Findings: sv.findings,
 		VerifyAll: func(ctx context.Context) (journal.Report, error) { return in.verify(ctx, nil) },
 		Gateway:   sv.gateway.Handler(), TryKey: sv.tryKey, GatewayURL: sv.gatewayURL, PortalURL: sv.portalURL, Log: sv.log})
 	if err != nil {

@@ -1,0 +1,111 @@
+package linear
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/hegui/hegui/moderation"
+)
+
+// Kind is what rows of a policy ask for.
+const Kind = "linear"
+
+// DefaultSpan is the number of characters of a long text that are scored together.
+const DefaultSpan = 400
+
+// DetectorOptions of a Detector; zero values are the defaults.
+type DetectorOptions struct {
+	Tier     moderation.Tier // signal
+	Severity int
+	Span     int // characters scored together; DefaultSpan. Windows overlap by half
+}
+
+type detector struct {
+	m    *Model
+	name string
+	o    DetectorOptions
+}
+
+// Detector asks the model. Every character of a text is judged: longer texts are scored in windows that overlap by half. Each
+// label has one finding, its highest window.
+func Detector(m *Model, name string, o DetectorOptions) moderation.Detector {
+	if o.Tier == "" {
+		o.Tier = moderation.Signal
+	}
+	if o.Span < 2 {
+		o.Span = DefaultSpan
+	}
+	return &detector{m, name, o}
+}
+
+func (d *detector) Describe() moderation.Description {
+	return moderation.Description{Name: d.name, Kind: Kind}
+}
+
+func (d *detector) Check(ctx context.Context, q moderation.Query) (moderation.Judgement, error) {
+	j := moderation.Judgement{Outcome: moderation.Clear, Artefact: d.m.hash}
+	if d.m.hash == "" {
+		return j, errors.New("the classifier has no artefact")
+	}
+	best := make([]moderation.Detection, len(d.m.head.Labels))
+	var p []float64
+	err := windows(q.Text, d.o.Span, func(start, end int) error {
+		p = d.m.Score(p[:0], q.Text[start:end])
+		for i, s := range p {
+			if l := d.m.head.Labels[i]; s >= l.Threshold && s > best[i].Score {
+				best[i] = moderation.Detection{Category: l.ID, Tier: d.o.Tier, Severity: d.o.Severity, Score: s, Start: start, End: end,
+					Reason: fmt.Sprintf("%s scores %.3f, from %.3f on it is a finding", l.ID, s, l.Threshold)}
+			}
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return j, err
+	}
+	for _, b := range best {
+		if b.Category != "" {
+			j.Outcome, j.Findings = moderation.Found, append(j.Findings, b)
+		}
+	}
+	return j, nil
+}
+
+// windows cuts a text into windows of span characters that overlap by half. The last one reaches the end.
+func windows(text []byte, span int, take func(start, end int) error) error {
+	start := 0
+	for start < len(text) {
+		half, end, n := start, start, 0
+		for end < len(text) && n < span {
+			_, size := utf8.DecodeRune(text[end:])
+			end += size
+			if n++; n == span/2 {
+				half = end
+			}
+		}
+		if err := take(start, end); err != nil {
+			return err
+		}
+		if end == len(text) {
+			return nil
+		}
+		start = half
+	}
+	return nil
+}
+
+// worst is the highest score of each label over a text's windows, as a Detector sees it.
+func (m *Model) worst(text string) []float64 {
+	most := make([]float64, len(m.head.Labels))
+	b := []byte(text)
+	var p []float64
+	_ = windows(b, DefaultSpan, func(start, end int) error { // take never fails
+		p = m.Score(p[:0], b[start:end])
+		for i, s := range p {
+			most[i] = max(most[i], s)
+		}
+		return nil
+	})
+	return most
+}

@@ -1,0 +1,87 @@
+package linear
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// histogram has this many bins of equal width over probabilities.
+const bins = 20
+
+// Snapshot is how the scores of many texts lie, and how much of the texts was never seen in training.
+type Snapshot struct {
+	Texts  int         `json:"texts"`
+	Scores [][bins]int `json:"scores"` // by label
+	Grams  int         `json:"grams"`
+	Unseen int         `json:"unseen"`
+}
+
+func (s Snapshot) clone() Snapshot {
+	s.Scores = slices.Clone(s.Scores)
+	return s
+}
+
+// Snapshot scores texts; what it keeps tells nothing of them but figures.
+func (m *Model) Snapshot(texts []string) Snapshot {
+	s := Snapshot{Texts: len(texts), Scores: make([][bins]int, len(m.head.Labels))}
+	var p []float64
+	for _, t := range texts {
+		var n, unseen int
+		p, n, unseen = m.score(p[:0], []byte(t))
+		s.Grams, s.Unseen = s.Grams+n, s.Unseen+unseen
+		for i, x := range p {
+			s.Scores[i][min(int(x*bins), bins-1)]++
+		}
+	}
+	return s
+}
+
+// Bands of drift, the customary ones of the population stability index; a rise of the share of unseen n-grams by these
+// amounts counts the same.
+const (
+	WatchAt   = 0.10
+	ShiftedAt = 0.25
+)
+
+// Drifted is how far texts have moved from those a model knows.
+type Drifted struct {
+	Labels      []float64 `json:"labels"` // stability index, by label
+	Unseen      float64   `json:"unseen"` // share of n-grams never seen
+	UnseenWas   float64   `json:"unseen_was"`
+	Band        string    `json:"band"` // stable, watch or shifted: the worst of all
+	TextsBefore int       `json:"texts_before"`
+	Texts       int       `json:"texts"`
+}
+
+// Drift compares two snapshots of one model.
+func Drift(reference, current Snapshot) (Drifted, error) {
+	if len(reference.Scores) != len(current.Scores) {
+		return Drifted{}, fmt.Errorf("drift: %d and %d labels: snapshots of different models", len(reference.Scores), len(current.Scores))
+	}
+	if reference.Texts == 0 || current.Texts == 0 {
+		return Drifted{}, fmt.Errorf("drift: %d and %d texts: nothing to compare", reference.Texts, current.Texts)
+	}
+	d := Drifted{Texts: current.Texts, TextsBefore: reference.Texts,
+		Unseen: float64(current.Unseen) / float64(max(current.Grams, 1)), UnseenWas: float64(reference.Unseen) / float64(max(reference.Grams, 1))}
+	worst := d.Unseen - d.UnseenWas
+	for i := range reference.Scores {
+		psi := 0.0
+		for b := range bins {
+			p := (float64(reference.Scores[i][b]) + 0.5) / (float64(reference.Texts) + bins*0.5)
+			q := (float64(current.Scores[i][b]) + 0.5) / (float64(current.Texts) + bins*0.5)
+			psi += (q - p) * math.Log(q/p)
+		}
+		d.Labels = append(d.Labels, psi)
+		worst = max(worst, psi)
+	}
+	switch {
+	case worst >= ShiftedAt:
+		d.Band = "shifted"
+	case worst >= WatchAt:
+		d.Band = "watch"
+	default:
+		d.Band = "stable"
+	}
+	return d, nil
+}

@@ -1,0 +1,127 @@
+package linear
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hegui/hegui/moderation"
+)
+
+// made are made-up texts: 甲物 is bad, the rest is not.
+func made() []Sample {
+	var out []Sample
+	for i := range 400 {
+		s := Sample{Text: fmt.Sprintf("今天第%d次去海边散步，风景很好", i)}
+		if i%2 == 0 {
+			s = Sample{Text: fmt.Sprintf("第%d批甲物出售，价格便宜", i), Labels: []string{"A1a"}}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func trained(t testing.TB, s []Sample) (*Model, *Report) {
+	t.Helper()
+	m, r, err := Train(s, Options{Name: "trial", Seed: 7, Buckets: 1 << 12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, r
+}
+
+func TestTrainedModelTellsTextsApart(t *testing.T) {
+	m, r := trained(t, made())
+	if l := r.Labels[0]; l.AUC < 0.99 || l.N == 0 || l.Recall.Hits < l.N*9/10 || l.OverBlock.Of == 0 || l.OverBlock.Hits > 3 {
+		t.Errorf("report %+v", r)
+	}
+	back := slices.Clone(made())
+	slices.Reverse(back)
+	if other, _ := trained(t, back); other.Hash() != m.Hash() {
+		t.Error("the order of samples changes the model")
+	}
+	long := strings.Repeat("风景很好。", 300) + "甲物出售，价格便宜" + strings.Repeat("风景很好。", 300)
+	for text, want := range map[string]moderation.Outcome{"甲物出售，价格便宜": moderation.Found, "去海边散步，风景很好": moderation.Clear} {
+		if j := moderation.Consult(context.Background(), Detector(m, "trial", DetectorOptions{}), moderation.Query{Text: []byte(text)}); j.Outcome != want || j.Artefact != m.Hash() {
+			t.Errorf("%s: %+v", text, j)
+		}
+	}
+	covered := 0
+	_ = windows([]byte(long), 400, func(start, end int) error {
+		if start > covered {
+			t.Errorf("nobody judges %d to %d", covered, start)
+		}
+		covered = end
+		return nil
+	})
+	if covered != len(long) {
+		t.Errorf("judged up to %d of %d", covered, len(long))
+	}
+	parts, err := m.Explain("甲物出售", "A1a")
+	if err != nil || len(parts) == 0 || parts[0].Weight <= 0 || "甲物出售"[parts[0].Start:parts[0].End] != parts[0].Text {
+		t.Errorf("explained by %+v, %v", parts, err)
+	}
+}
+
+func TestLoadGivesTheSameModelOrAnError(t *testing.T) {
+	m, _ := trained(t, made())
+	var b bytes.Buffer
+	if _, err := m.WriteTo(&b); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Load(bytes.NewReader(b.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := []byte("第1批甲物 ABCdefgh")
+	if again.Hash() != m.Hash() || !slices.Equal(again.Score(nil, text), m.Score(nil, text)) {
+		t.Error("the loaded model is another")
+	}
+	for n := 0; n < b.Len(); n += 97 {
+		if _, err := Load(bytes.NewReader(b.Bytes()[:n])); err == nil {
+			t.Fatalf("cut at %d it loads", n)
+		}
+		bad := slices.Clone(b.Bytes())
+		bad[n] ^= 1
+		if _, err := Load(bytes.NewReader(bad)); err == nil {
+			t.Fatalf("with byte %d changed it loads", n)
+		}
+	}
+	dst := make([]float64, 0, 4)
+	if n := testing.AllocsPerRun(50, func() { dst = m.Score(dst[:0], text) }); n != 0 {
+		t.Errorf("a score allocates %v times", n)
+	}
+}
+
+func TestReadNamesLineAndField(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                                    "empty",
+		"{\"text\":\"\"}":                     "line 1: text",
+		"{\"text\":\"x\"}\n{\"txt\":1}":       "line 2",
+		"text,labels\nx,Z9":                   "line 2: labels",
+		"text,weight\nx,y":                    "line 2: weight",
+		"labels\nA1a":                         "column text",
+		"{\"text\":\"x\",\"labels\":[\"q\"]}": "line 1: labels",
+	} {
+		if _, err := Read(strings.NewReader(in)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", in, err, want)
+		}
+	}
+	got, err := Read(strings.NewReader("text\tlabels\tweight\nx, y\tA1a;A1b\t2\n"))
+	if err != nil || len(got) != 1 || got[0].Text != "x, y" || !slices.Equal(got[0].Labels, []string{"A1a", "A1b"}) || got[0].Weight != 2 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func BenchmarkScore(b *testing.B) {
+	m, _ := trained(b, made())
+	text := []byte(strings.Repeat("今天去海边散步，风景很好。", 100))
+	b.SetBytes(int64(len(text)))
+	dst := make([]float64, 0, 4)
+	for b.Loop() {
+		dst = m.Score(dst[:0], text)
+	}
+}
