@@ -74,7 +74,9 @@ func blocks(b *builder) {
 func (b *builder) block(i, j int, seen uint8) int {
 	n := j - i
 	digits := seen&isDigit != 0
-	if n <= shortBlock && (digits || n == 2) || digits && n <= 48 && seen&(isLower|isUpper|isSign) == 0 || seen&isSign != 0 && seen&(isLower|isUpper) == 0 {
+	if i < b.rows {
+		// part of a row that says nothing
+	} else if n <= shortBlock && (digits || n == 2) || digits && n <= 48 && seen&(isLower|isUpper|isSign) == 0 || seen&isSign != 0 && seen&(isLower|isUpper) == 0 {
 		if end := b.groups(i); end > 0 {
 			return end
 		}
@@ -86,10 +88,10 @@ func (b *builder) block(i, j int, seen uint8) int {
 	if !mixed && n < plainWord {
 		return j
 	}
-	if seen&(isLower|isUpper|isSign) == 0 && b.hex(i, j) {
+	if seen&(isLower|isUpper|isSign) == 0 && b.hex(i, j, 0) {
 		return j
 	}
-	if n >= 3 && b.src[i] == '0' && b.src[i+1]|0x20 == 'x' && hexWord(b.src[i+2:j]) && b.hex(i+2, j) {
+	if n >= 3 && b.src[i] == '0' && b.src[i+1]|0x20 == 'x' && hexWord(b.src[i+2:j]) && b.hex(i+2, j, 2) {
 		return j
 	}
 	if seen == isDigit {
@@ -126,6 +128,7 @@ type run struct {
 	gap     int // bytes between lines
 	perUnit int // signs of the uo octets; ui without gaps
 	kind    string
+	lead    int // bytes before start that belong to it: 0x
 }
 
 // place gives the byte of the source where an octet begins; those behind the last end at the end.
@@ -172,6 +175,9 @@ func (b *builder) island(r *run, is island) {
 	start, end := r.place(is.from), r.place(is.to)
 	if !b.may(start, end, is.to-is.from) {
 		return
+	}
+	if is.from == 0 && r.lead > 0 {
+		b.put(start-r.lead, start, nil, 0, 0, r.kind)
 	}
 	if r.line == 0 {
 		b.put(start, end, r.data[is.from:is.to], r.uo, r.ui, r.kind)
@@ -242,7 +248,7 @@ func (b *builder) lines(i, j int) (end, line, gap int) {
 	const shortest = 16
 	src := b.src
 	end = j
-	if j-i < shortest {
+	if j-i < shortest || i < b.lined {
 		return end, 0, 0
 	}
 	for end < len(src) {
@@ -266,6 +272,7 @@ func (b *builder) lines(i, j int) (end, line, gap int) {
 			}
 		}
 	}
+	b.lined = end
 	return end, line, gap
 }
 
@@ -292,14 +299,14 @@ func (b *builder) base32(i, j int) bool {
 	return b.read(&run{data: data, start: i, end: end, uo: 5, ui: 8, perUnit: 8, kind: Base32}, 0)
 }
 
-func (b *builder) hex(i, j int) bool {
+func (b *builder) hex(i, j, lead int) bool {
 	for phase := range 2 {
 		data := b.scratch[:0]
 		for k := i + phase; k+1 < j; k += 2 {
 			data = append(data, hexValue[b.src[k]]<<4|hexValue[b.src[k+1]])
 		}
 		b.scratch = data
-		if b.read(&run{data: data, start: i + phase, end: j, uo: 1, ui: 2, perUnit: 2, kind: Hex}, 20*phase) {
+		if b.read(&run{data: data, start: i + phase, end: j, uo: 1, ui: 2, perUnit: 2, kind: Hex, lead: lead + phase}, 20*phase) {
 			return true
 		}
 	}
@@ -341,13 +348,15 @@ func (b *builder) groups(i int) int {
 		_, n := number(src, i, 8, 8, 2)
 		bit = n == 8
 	}
+	if prefix == 0 && !bit && hexValue[src[i]] < 10 {
+		if end := b.decimals(i); end > 0 {
+			return end
+		}
+	}
 	if bit || width == 2 || width == 4 || prefix > 0 && width == 5 {
 		if end := b.equalGroups(i, prefix, width, sep, bit); end > 0 {
 			return end
 		}
-	}
-	if prefix == 0 && hexValue[src[i]] < 10 {
-		return b.decimals(i)
 	}
 	return 0
 }
@@ -358,10 +367,10 @@ func separator(src []byte, i int) int {
 		return 0
 	}
 	switch src[i] {
-	case ' ', ':', '-', '_', '\n', '|', '.', '/':
+	case ' ', '+', ':', '-', '_', '\n', '|', '.', '/':
 		return 1
 	case ',', ';':
-		if i+1 < len(src) && src[i+1] == ' ' {
+		if i+1 < len(src) && (src[i+1] == ' ' || src[i+1] == '+') {
 			return 2
 		}
 		return 1
@@ -402,7 +411,7 @@ func (b *builder) equalGroups(i, prefix, width, sep int, bit bool) int {
 		}
 		at += sep
 	}
-	b.scratch = data
+	b.scratch, b.rows = data, max(b.rows, at)
 	if count < 3 {
 		return 0
 	}
@@ -436,6 +445,9 @@ func (b *builder) decimals(i int) int {
 	end := i
 	for {
 		v, n := number(src, at, 2, 6, 10)
+		if k := at + n; k < len(src) && hexValue[src[k]] < 16 {
+			return 0 // hex, or too large
+		}
 		if n == 0 || v < 9 || at+n < len(src) && classes[src[at+n]]&^isSign != 0 {
 			break
 		}
@@ -456,7 +468,7 @@ func (b *builder) decimals(i int) int {
 		}
 		at = end + sep
 	}
-	b.scratch, b.ends = data, ends
+	b.scratch, b.ends, b.rows = data, ends, max(b.rows, end)
 	if len(ends) < fewest {
 		return 0
 	}

@@ -6,7 +6,7 @@
 // back with Origin. Only what reads like text is replaced: keys, hashes, pictures and compressed data stay as they are.
 //
 // Everything is bounded: the depth, the bytes produced, the time (linear in the text for a given depth). Where a limit cut
-// something off, the view says so (Partial). Text without encodings costs one fast pass and no memory.
+// something off, the view says so (Partial). Text without encodings costs one fast pass and one small allocation.
 //
 // Pure: no database, no HTTP, no clock.
 package decode
@@ -14,6 +14,7 @@ package decode
 import (
 	"slices"
 	"sort"
+	"unicode/utf8"
 )
 
 // Kinds of encodings, as they stand in a chain.
@@ -125,9 +126,16 @@ func Look(text []byte, limits Limits) *View {
 	cur := text
 	for again := true; again; {
 		again = false
-		for _, pass := range [...]func(*builder){escapes, blocks, rot13} {
+		for pass := range 3 {
 			b := builder{looker: &l, src: cur, scratch: l.scratch[:0]}
-			pass(&b)
+			switch pass {
+			case 0:
+				escapes(&b)
+			case 1:
+				blocks(&b)
+			default:
+				rot13(&b)
+			}
 			if len(b.level) > 0 {
 				cur = b.finish()
 				l.v.levels = append(l.v.levels, b.level)
@@ -160,6 +168,9 @@ type builder struct {
 	last    int // bytes of src taken over
 	scratch []byte
 	ends    []int32 // of octets in the source
+	rows    int     // up to here rows of groups were tried
+	signs   int     // up to here signs of UTF-7 follow one another
+	lined   int     // up to here blocks in lines were tried
 }
 
 // may tells whether src[start:end] may be replaced by n bytes, and notes why not.
@@ -350,6 +361,39 @@ func (v *View) Stretches() []Stretch {
 		s.at, s.Text = from, v.Text[from:to:to]
 		out = append(out, s)
 		i = j
+	}
+	return out
+}
+
+// Passage is a part of a view with encoded stretches and what stands around them: what a matcher has to look at again when
+// it has seen the text itself.
+type Passage struct {
+	At   int    // in the view; Origin(At+start, At+end) maps a hit back
+	Text []byte // part of the view, not to be changed
+}
+
+// Passages gives every stretch with up to n runes of the view on both sides; those that meet are one. A word of up to n+1
+// runes that is partly encoded stands in a passage as a whole.
+func (v *View) Passages(n int) []Passage {
+	var out []Passage
+	end := 0
+	for _, s := range v.Stretches() {
+		from, to := s.at, s.at+len(s.Text)
+		for k := 0; k < n && from > 0; k++ {
+			_, size := utf8.DecodeLastRune(v.Text[:from])
+			from -= size
+		}
+		for k := 0; k < n && to < len(v.Text); k++ {
+			_, size := utf8.DecodeRune(v.Text[to:])
+			to += size
+		}
+		if len(out) > 0 && from <= end {
+			p := &out[len(out)-1]
+			end = max(end, to)
+			p.Text = v.Text[p.At:end:end]
+			continue
+		}
+		out, end = append(out, Passage{At: from, Text: v.Text[from:to:to]}), to
 	}
 	return out
 }

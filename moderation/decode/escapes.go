@@ -54,7 +54,10 @@ func (b *builder) escape(i int) int {
 	e := readEscape(b.src, i)
 	switch {
 	case e.n == 0:
-		return i + 1
+		for i++; b.src[i-1] == '\\' && i < len(b.src) && b.src[i] == '\\'; { // each of a row would see the same
+			i++
+		}
+		return i
 	case e.octet:
 		return b.octets(i, e)
 	}
@@ -150,14 +153,16 @@ func readEscape(src []byte, i int) oneEscape {
 		}
 		return oneEscape{at - i, v, false, Entity}
 	case 'U', 'u':
-		if src[i+1] != '+' {
+		if src[i+1] != '+' || i > 0 && classes[src[i-1]] != 0 && hexValue[src[i-1]] > 15 {
 			return oneEscape{}
 		}
 		v, n := number(src, i+2, 4, 6, 16)
 		if n == 0 {
 			return oneEscape{}
 		}
-		n += 2
+		if n += 2; i+n < len(src) && classes[src[i+n]]&^isSign != 0 && src[i+n]|0x20 != 'u' {
+			return oneEscape{}
+		}
 		for _, gap := range [...]string{" ", ",", ", "} { // between two of them only
 			if next := i + n + len(gap); next+6 <= len(src) && string(src[i+n:next]) == gap && src[next] == src[i] && src[next+1] == '+' {
 				n += len(gap)
@@ -203,7 +208,7 @@ func readBackslash(src []byte, i int) oneEscape {
 			return oneEscape{1 + n, v, false, Unicode}
 		}
 	default:
-		if v, n := number(src, i, 4, 6, 16); n > 0 && (isCommon(v) || n == 6 && v >= 0x20) { // CSS, which eats a space
+		if v, n := number(src, i, 4, 6, 16); n > 0 && (isCommon(v) || n == 6 && shown(v)) { // CSS, which eats a space
 			if i+n < len(src) && src[i+n] == ' ' {
 				n++
 			}
@@ -310,27 +315,33 @@ func (b *builder) named(i int) (end int, ok bool) {
 
 // utf7 replaces +…- if it holds Chinese characters.
 func (b *builder) utf7(i int) int {
-	at := i + 1
-	for at < len(b.src) && base64Value[b.src[at]] < 64 && b.src[at] != '-' && b.src[at] != '_' {
+	const longest = 1024
+	at := max(i+1, b.signs)
+	for at < len(b.src) && at-b.signs < longest && base64Value[b.src[at]] < 64 && b.src[at] != '-' && b.src[at] != '_' {
 		at++
 	}
+	b.signs = at
 	n := at - i - 1
-	if n < 3 || n%8 != 0 && n%8 != 3 && n%8 != 6 || n > 4096 { // whole characters of 16 bits
+	if n < 3 || n%8 != 0 && n%8 != 3 && n%8 != 6 || n > longest { // whole characters of 16 bits
 		return i + 1
 	}
 	closed := at < len(b.src) && b.src[at] == '-'
 	data := decodeBase64(b.scratch[:0], b.src[i+1:at])
 	b.scratch = data
 	data = data[:len(data)&^1]
+	if bits := n * 6 % 16; b.src[at-1] != 'A' && base64Value[b.src[at-1]]&(1<<bits-1) != 0 {
+		return i + 1 // what is left over is zero
+	}
 	han := 0
 	for k := 0; k+1 < len(data); k += 2 {
-		if r := rune(data[k])<<8 | rune(data[k+1]); isCommon(r) {
+		switch r := rune(data[k])<<8 | rune(data[k+1]); {
+		case isCommon(r):
 			han++
-		} else if !shown(r) {
+		case r < 0x3000 && r != ' ' || r > 0x3020 && r < 0xFF00 || !shown(r):
 			return i + 1
 		}
 	}
-	if han*2 < len(data)/2 || han < 2 && !(closed && han == 1 && len(data) == 2) || !closed && han < 3 && at < len(b.src) && b.src[at] == '=' {
+	if han*2 < len(data)/2 || han < 2 && !closed {
 		return i + 1
 	}
 	if closed {

@@ -71,33 +71,63 @@ func shown(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Zs, unicode.Cf)
 }
 
-// worth is what a rune of a UTF-8 text counts; odd is a rune of which a text has few.
-func worth(r rune) (tenths int, odd bool) {
+// class is what a rune is among its neighbours. Text stays in a class for a while, noise does not: a change of class costs.
+type class uint8
+
+const (
+	neutral class = iota // may stand beside anything
+	lower
+	ascii
+	han
+	two
+	wide
+	rare
+)
+
+const (
+	switchASCII = 15 // between small letters and the rest of ASCII
+	switchOther = 40
+)
+
+// worth is what a rune of a UTF-8 text counts, and its class.
+func worth(r rune) (tenths int, c class, sign bool) {
 	switch {
-	case r >= 'a' && r <= 'z', r == ' ':
-		return worthLower, false
+	case r == ' ':
+		return worthLower, neutral, false
+	case r >= 'a' && r <= 'z':
+		return worthLower, lower, false
 	case r < 0x7F:
 		switch {
 		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
-			return worthASCII, false
+			return worthASCII, ascii, false
 		case r == '.', r == ',', r == '!', r == '?', r == '\'', r == '"', r == ':', r == '-', r == '\n', r == '{', r == '}':
-			return worthASCII, false
+			return worthASCII, ascii, true
 		}
-		return worthSign, r == '`' || r == '^' || r == '~' || r == '|' || r == '$'
+		return worthSign, ascii, true
 	case r >= 0x4E00 && r < 0xA000:
 		if isCommon(r) {
-			return worthHan, false
+			return worthHan, han, false
 		}
-		return worthRare, true
+		return worthRare, rare, true
 	case unicode.IsLetter(r) || unicode.IsMark(r):
 		if r < 0x800 {
-			return worthTwo, false
+			return worthTwo, two, false
 		}
-		return worthWide, false
+		return worthWide, wide, false
 	case r >= 0x3000 && r < 0x3040, r >= 0xFF00 && r < 0xFFF0, r >= 0x2010 && r <= 0x2026:
-		return worthWide, false
+		return worthWide, han, true
 	}
-	return worthRare, true
+	return worthRare, rare, true
+}
+
+func switchCost(from, to class) int {
+	switch {
+	case from == to || from == neutral || to == neutral:
+		return 0
+	case from <= ascii && to <= ascii:
+		return switchASCII
+	}
+	return switchOther
 }
 
 // island is a part of some bytes that reads as text.
@@ -106,7 +136,7 @@ type island struct{ from, to int }
 // nextIsland finds the next part of data, from a place on, that reads as UTF-8 text. need is what it must be worth.
 func nextIsland(data []byte, from, need int) (island, bool) {
 	for i := from; i < len(data); {
-		start, sum, runes, odd := i, 0, 0, 0
+		start, sum, runes, signs, before := i, 0, 0, 0, neutral
 		for i < len(data) {
 			r, n := rune(data[i]), 1
 			if r >= utf8.RuneSelf {
@@ -117,11 +147,14 @@ func nextIsland(data []byte, from, need int) (island, bool) {
 			if !shown(r) {
 				break
 			}
-			w, strange := worth(r)
-			sum += w
+			w, c, sign := worth(r)
+			sum += w - switchCost(before, c)
+			if c != neutral {
+				before = c
+			}
 			runes++
-			if strange {
-				odd++
+			if sign {
+				signs++
 			}
 			i += n
 		}
@@ -129,7 +162,7 @@ func nextIsland(data []byte, from, need int) (island, bool) {
 		if start == 0 && i == len(data) {
 			limit = min(limit, enough) // the whole is text: no choice was made among many places
 		}
-		if sum >= limit && odd*4 <= runes {
+		if sum >= limit && signs*5 <= runes*3 {
 			return island{start, i}, true
 		}
 		i++
@@ -154,8 +187,10 @@ func (c charset) decodeRune(b []byte) (r rune, size, tenths int, strange bool) {
 	switch c {
 	case gb18030:
 		if b[0] < utf8.RuneSelf {
-			w, odd := worth(rune(b[0]))
-			return rune(b[0]), 1, w, odd
+			if !shown(rune(b[0])) {
+				return 0, 0, 0, false
+			}
+			return rune(b[0]), 1, worthSign, false
 		}
 		if len(b) < 2 {
 			return 0, 0, 0, false
@@ -187,7 +222,7 @@ func (c charset) decodeRune(b []byte) (r rune, size, tenths int, strange bool) {
 	case r >= 0x3000 && r < 0x3040, r >= 0xFF00 && r < 0xFFF0:
 		return r, size, worthDouble, false
 	}
-	return r, size, 0, true
+	return r, size, -worthRare, true
 }
 
 // firstLevel holds the characters of the first level of GB 2312; two-byte codes map to runes by the whole table.

@@ -77,5 +77,5 @@ func shifted(line []byte) bool {
 		}
 		i = j
 	}
-	return known >= 2 && long && known*3 >= min(words, 18)
+	return known >= 2 && long && known*3 >= words
 }
