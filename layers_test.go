@@ -22,7 +22,7 @@ const module = "github.com/hegui/hegui/"
 var layers = [][]string{
 	{"measures", "internal/store"},
 	{"journal", "upstream", "internal/job", "internal/web"},
-	{"moderation", "moderation/linear", "privacy", "label"},
+	{"moderation", "moderation/decode", "moderation/linear", "moderation/signals", "privacy", "label"},
 	{"service", "users", "cases", "corpus", "operator", "exchange", "lexicon", "review"},
 	{"annotation", "assessment"},
 	{"obligation"},
@@ -37,11 +37,13 @@ var (
 	testkit = "internal/testkit"
 	// pure packages stay usable as libraries: no database, no HTTP, no clock of their own, nothing of ours.
 	pure = map[string][]string{
-		"measures":          {"net/http", "database/sql"},
-		"moderation":        {"net/http", "database/sql"},
-		"moderation/linear": {"net/http", "database/sql"},
-		"privacy":           {"net/http", "database/sql"},
-		"label":             {"net/http", "database/sql"},
+		"measures":           {"net/http", "database/sql"},
+		"moderation":         {"net/http", "database/sql"},
+		"moderation/decode":  {"net/http", "database/sql"},
+		"moderation/linear":  {"net/http", "database/sql"},
+		"moderation/signals": {"net/http", "database/sql"},
+		"privacy":            {"net/http", "database/sql"},
+		"label":              {"net/http", "database/sql"},
 	}
 )
 

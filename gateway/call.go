@@ -44,6 +44,7 @@ type call struct {
 	route    service.Route
 	lexicon  *moderation.Lexicon
 	policy   *moderation.Policy
+	asked    []moderation.Detector // besides the lexicon
 	edits    []edit
 	masked   bool
 	scratch  []byte
@@ -135,7 +136,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, op operation) {
 	g.running.Add(1)
 	defer g.running.Done()
 	c := &call{w: w, r: r, op: op, started: g.o.Now(), id: store.NewID(), pool: g.o.Pool,
-		checked: exchange.Checked{In: -1, Out: -1, Privacy: -1}, labels: "none", lexicon: g.o.Lexicon(), policy: g.o.Policy()}
+		checked: exchange.Checked{In: -1, Out: -1, Privacy: -1}, labels: "none", lexicon: g.o.Lexicon(), policy: g.o.Policy(), asked: g.detectors()}
 	c.request.doc.nodes = make([]node, 0, 48)
 	if n := r.ContentLength; n > 0 && n < 1<<20 {
 		c.body.Grow(int(n) + bytes.MinRead)
@@ -254,18 +255,18 @@ func (g *Gateway) finish(c *call, record exchange.Record, content *exchange.Cont
 		return err
 	}
 	if g.o.Ended != nil {
-		g.o.Ended(record, g.looked(record))
+		g.o.Ended(record, c.looked(record))
 	}
 	return nil
 }
 
 // looked names the detectors that have looked at an exchange, whether they found anything or not.
-func (g *Gateway) looked(r exchange.Record) []string {
+func (c *call) looked(r exchange.Record) []string {
 	if r.Checked.In < 0 && r.Checked.Out < 0 {
 		return nil
 	}
 	names := []string{moderation.KindLexicon}
-	for _, d := range g.o.Detectors {
+	for _, d := range c.asked {
 		names = append(names, d.Describe().Name)
 	}
 	return names

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,9 @@ type Options struct {
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer
 	Detectors []moderation.Detector // besides the lexicon; may be empty
+
+	// Classifiers are further detectors, which may change while the gateway runs; an exchange keeps those it began with. Nil: none.
+	Classifiers func() []moderation.Detector
 
 	// Ended is told of every exchange once its record is durable, with the names of the detectors that looked at it; it must
 	// return at once. Nil: nobody is told.
@@ -71,7 +75,7 @@ var errDrained = errors.New("hegui is shutting down")
 func New(o Options) (*Gateway, error) {
 	if o.Journal == nil || o.Vault == nil || o.Exchanges == nil || o.Services == nil || o.Users == nil || o.Pool == nil ||
 		o.Lexicon == nil || o.Policy == nil || o.PortalURL == nil || o.Log == nil || o.Metrics == nil {
-		return nil, errors.New("gateway: an option is missing; all but Detectors, Ended and Now are required")
+		return nil, errors.New("gateway: an option is missing; all but Detectors, Classifiers, Ended and Now are required")
 	}
 	for _, d := range o.Detectors {
 		if err := d.Describe().Validate(); err != nil {
@@ -91,6 +95,14 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	return g, nil
+}
+
+// detectors are those to ask now, besides the lexicon.
+func (g *Gateway) detectors() []moderation.Detector {
+	if g.o.Classifiers == nil {
+		return g.o.Detectors
+	}
+	return slices.Concat(g.o.Detectors, g.o.Classifiers())
 }
 
 // Handler serves /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models; every other path is an OpenAI-shaped 404.

@@ -159,7 +159,7 @@ func (s *inputScreen) joined() {
 
 // detect asks the other detectors about all texts at once, but for turns of the history that every one of them has cleared before.
 func (s *inputScreen) detect(ctx context.Context) *Interruption {
-	if len(s.g.o.Detectors) == 0 || len(s.texts) == 0 {
+	if len(s.c.asked) == 0 || len(s.texts) == 0 {
 		return nil
 	}
 	newest := s.c.request.newest()
@@ -204,7 +204,7 @@ func (s *inputScreen) consult(ctx context.Context, which []int) *Interruption {
 	scene := s.c.place("in").Scene
 	scene.Channel = "content"
 	var outage *Interruption
-	for _, a := range moderation.ConsultAll(ctx, s.g.o.Detectors, moderation.Query{Scene: scene, Text: whole, Context: tail(context, contextBytes)}, s.g.o.Now) {
+	for _, a := range moderation.ConsultAll(ctx, s.c.asked, moderation.Query{Scene: scene, Text: whole, Context: tail(context, contextBytes)}, s.g.o.Now) {
 		s.g.answeredBy.Store(a.Detector.Name, a.Artefact)
 		switch a.Outcome {
 		case moderation.Unavailable:
@@ -240,7 +240,7 @@ const contextBytes = utf8.UTFMax * moderation.DefaultContext
 
 // cleared tells whether every detector has cleared a text before, by what answered last.
 func (s *inputScreen) cleared(t *inputText) bool {
-	for _, d := range s.g.o.Detectors {
+	for _, d := range s.c.asked {
 		name := d.Describe().Name
 		artefact, ok := s.g.answeredBy.Load(name)
 		if !ok {
@@ -255,8 +255,8 @@ func (s *inputScreen) cleared(t *inputText) bool {
 
 // artefacts is what answered last, by detector.
 func (s *inputScreen) artefacts() []any {
-	list := make([]any, len(s.g.o.Detectors))
-	for i, d := range s.g.o.Detectors {
+	list := make([]any, len(s.c.asked))
+	for i, d := range s.c.asked {
 		list[i], _ = s.g.answeredBy.Load(d.Describe().Name)
 	}
 	return list

@@ -83,7 +83,7 @@ func (o *output) newChannel(name, prefix, suffix string) *channel {
 	scene := o.c.place("out").Scene
 	scene.Channel = sceneChannel(name)
 	x := &channel{name: name, prefix: prefix, suffix: suffix, watch: moderation.NewWatch(o.ctx, moderation.WatchOptions{
-		Lexicon: o.c.lexicon, Scene: scene, Table: o.table, Detectors: o.g.o.Detectors, Observe: !o.enforce, Wake: o.wake, Now: o.g.o.Now})}
+		Lexicon: o.c.lexicon, Scene: scene, Table: o.table, Detectors: o.c.asked, Observe: !o.enforce, Wake: o.wake, Now: o.g.o.Now})}
 	if o.mask != "off" {
 		x.mask = privacy.NewStream()
 		if strings.HasSuffix(name, "arguments") || name == contentChannel && o.c.request.json {

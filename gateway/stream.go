@@ -39,7 +39,7 @@ func (g *Gateway) deliverStream(ctx context.Context, cancel context.CancelCauseF
 	s.flusher, _ = c.w.(http.Flusher)
 	g.metrics.streams.Inc()
 	defer g.metrics.streams.Dec()
-	if len(g.o.Detectors) > 0 {
+	if len(c.asked) > 0 {
 		s.end(ctx, s.readAndWatch(response.Body))
 		return
 	}

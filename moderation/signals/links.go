@@ -1,0 +1,111 @@
+package signals
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+	"sync"
+	"unicode"
+)
+
+// Domain is an entry of an operator's list. It holds for its subdomains too.
+type Domain struct {
+	Name    string
+	Owner   string // who answers for the entry
+	Expires string // last day it holds, YYYY-MM-DD; empty: until removed
+	Allowed bool   // else denied
+}
+
+// Address is a link found in a text.
+type Address struct {
+	Start, End int
+	Host       string // in lower case, dots and invisible characters put right
+	Puny       bool   // an internationalised name
+	Mixed      bool   // letters of several alphabets in one label: a look-alike
+	IP         bool
+}
+
+var linkShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(?:https?|hxxps?|ftp)[\x{200b}-\x{200d}]*[:：]//[^\s/?#"'<>，！？；（）]{1,253}|(?:[\p{L}\p{N}][\p{L}\p{N}\x{200b}-\x{200d}-]{0,62}[.．。｡])+(?:com|cn|net|org|top|xyz|vip|cc|info|io|me|ru|club|shop|site|online)\b`)
+})
+
+// Links finds the addresses of a text, also with full-width dots and invisible characters.
+func Links(text []byte) []Address {
+	var out []Address
+	for _, m := range linkShape().FindAllIndex(text, 1000) {
+		host := strings.ToLower(string(text[m[0]:m[1]]))
+		if _, rest, ok := strings.Cut(strings.ReplaceAll(host, "：", ":"), "://"); ok {
+			host = rest
+		}
+		host = strings.Map(func(r rune) rune {
+			switch {
+			case unicode.Is(unicode.Cf, r):
+				return -1
+			case r == '。', r == '．', r == '｡':
+				return '.'
+			case r >= 0xFF01 && r <= 0xFF5E:
+				return r - 0xFEE0
+			}
+			return r
+		}, host)
+		if k := strings.LastIndexByte(host, '@'); k >= 0 {
+			host = host[k+1:]
+		}
+		a := Address{Start: m[0], End: m[1]}
+		if strings.HasPrefix(host, "[") {
+			host, _, _ = strings.Cut(host[1:], "]")
+		} else {
+			host, _, _ = strings.Cut(host, ":")
+		}
+		a.Host = strings.Trim(host, ".")
+		_, err := netip.ParseAddr(a.Host)
+		a.IP = err == nil
+		for _, label := range strings.Split(a.Host, ".") {
+			a.Puny = a.Puny || strings.HasPrefix(label, "xn--")
+			scripts := map[string]bool{}
+			for _, r := range label {
+				if s := ScriptOf(r); s == "Latin" || s == "Cyrillic" || s == "Greek" {
+					scripts[s] = true
+				}
+			}
+			a.Mixed = a.Mixed || len(scripts) > 1
+		}
+		if a.Host != "" {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// CheckLinks reports links that a list denies on a day (YYYY-MM-DD), look-alikes, and addresses of numbers; what the list
+// allows passes.
+func CheckLinks(text []byte, list []Domain, day string) []Finding {
+	var out []Finding
+	for _, a := range Links(text) {
+		reason, score, allowed := "", 0.0, false
+		for _, d := range list {
+			if name := strings.ToLower(d.Name); (d.Expires == "" || day <= d.Expires) && (a.Host == name || strings.HasSuffix(a.Host, "."+name)) {
+				if d.Allowed {
+					allowed = true
+				} else {
+					reason, score = fmt.Sprintf("denied by the entry %s of %s", d.Name, d.Owner), 1
+				}
+			}
+		}
+		if reason == "" && !allowed {
+			switch {
+			case a.Mixed:
+				reason, score = "a name in letters of several alphabets", 0.8
+			case a.IP:
+				reason, score = "an address in numbers", 0.5
+			case a.Puny:
+				reason, score = "an internationalised name", 0.3
+			}
+		}
+		if reason != "" {
+			out = append(out, Finding{Signal: Link, Category: "A3e", Start: a.Start, End: a.End, Score: score, Reason: reason})
+		}
+	}
+	return out
+}
