@@ -99,7 +99,7 @@ type Figures struct {
 	Before   string    `json:"before_hash"` // of the compiled lexicon
 	After    string    `json:"after_hash"`
 	Lists    string    `json:"lists_hash"` // of the entries below the register
-	Entries  int       `json:"entries"` // of the compiled lexicon
+	Entries  int       `json:"entries"`    // of the compiled lexicon
 	Bank     Share     `json:"bank"`
 	Benign   Share     `json:"benign"`
 	Accepted Share     `json:"accepted"` // the operator's own texts that were let through
