@@ -8,6 +8,7 @@ import (
 
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/moderation/decode"
 )
 
 // The history of a conversation comes from the client and proves nothing: every role, tool result and retrieved text is
@@ -58,7 +59,7 @@ func (q *request) turnAt(node int) (int, bool) {
 func (s *inputScreen) scan(channel string, text []byte) []moderation.Finding {
 	scene := s.c.inputScene(channel)
 	if len(text) < remembered {
-		return s.c.lexicon.ScanIn(scene, text)
+		return s.look(scene, text)
 	}
 	on := s.lexiconOn(scene.Channel)
 	k := s.g.memory.key(on, text)
@@ -66,8 +67,38 @@ func (s *inputScreen) scan(channel string, text []byte) []moderation.Finding {
 		s.recalled += len(text)
 		return found
 	}
+	partial := s.partial
+	s.partial = nil
+	found := s.look(scene, text)
+	if s.partial == nil { // what was not judged whole is not remembered
+		s.partial = partial
+		s.g.memory.keep(k, found)
+	}
+	return found
+}
+
+// aroundEncoded is how many characters beside an encoded stretch are looked at with it: room for the longest entry.
+const aroundEncoded = moderation.MaxRunes
+
+// look scans a text and what is encoded in it. Places are those of the text as sent: a hit inside Base64 is all of it.
+func (s *inputScreen) look(scene moderation.Scene, text []byte) []moderation.Finding {
 	found := s.c.lexicon.ScanIn(scene, text)
-	s.g.memory.keep(k, found)
+	view := decode.Look(text, decode.Limits{})
+	if view == nil {
+		return found
+	}
+	if view.Partial != nil {
+		s.partial = view.Partial
+	}
+	plain := len(found)
+	for _, p := range view.Passages(aroundEncoded) {
+		for _, f := range s.c.lexicon.ScanIn(scene, p.Text) {
+			f.Start, f.End = view.Origin(p.At+f.Start, p.At+f.End)
+			if !slices.ContainsFunc(found[:plain], f.Equal) {
+				found = append(found, f)
+			}
+		}
+	}
 	return found
 }
 

@@ -37,7 +37,7 @@ func Guards() []Guard {
 		{Name: "limits", Does: "requests a minute for each user", run: limits},
 		{Name: "route", Does: "only models that the service has put in force (Art 7, 17)", run: route},
 		{Name: "privacy_in", Does: "masks personal information before the model sees it (Art 11)", Mode: privacyMode, run: privacyIn},
-		{Name: "moderate_in", Does: "screens every text of the input; the policy says what a hit leads to (Art 4)", Mode: func(m service.Modes) service.Mode { return m.ModerateIn }, run: moderateIn},
+		{Name: "moderate_in", Does: "screens every text of the input; the policy says what a hit leads to (Art 4)", Mode: moderateInMode, run: moderateIn},
 		{Name: "begin", Does: "makes the intent durable while the model thinks; nothing leaves before (Art 14, 19)"},
 		{Name: "moderate_out", Does: "screens every channel of the answer while it streams; the policy says what a hit leads to (Art 4, 14)", Mode: moderateOutMode},
 		{Name: "privacy_out", Does: "masks personal information in the answer (Art 11)", Mode: privacyMode},
@@ -45,6 +45,8 @@ func Guards() []Guard {
 		{Name: "record", Does: "makes the final record durable before the last byte leaves (Art 14, 19)"},
 	}
 }
+
+func moderateInMode(m service.Modes) service.Mode { return m.ModerateIn }
 
 func privacyMode(m service.Modes) service.Mode { return m.Privacy }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/moderation/decode"
 	"github.com/hegui/hegui/privacy"
 	"github.com/hegui/hegui/service"
 )
@@ -58,6 +60,7 @@ type inputScreen struct {
 	on       map[string]uint64       // by channel: what the lexicon's verdicts depend on
 	overSeam map[string]bool         // entries found over a seam between turns
 	touched  map[string]map[int]bool // turns by risk
+	partial  *decode.Partial         // of the last text that could not be decoded whole
 	recalled int                     // bytes judged before
 }
 
@@ -93,6 +96,9 @@ func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
 	s.seams()
 	s.leads()
 	outage := s.detect(ctx)
+	if p := s.partial; p != nil && outage == nil {
+		outage = g.outage(c, "moderate_in", moderateInMode, fmt.Errorf("partial: an encoded text was not looked at whole (limit: %s), from byte %d to %d", p.Reason, p.Start, p.End))
+	}
 	c.checked.In, c.checked.Recalled = looked, s.recalled
 	if c.service.Modes.ModerateIn.Act == "observe" {
 		return nil
