@@ -282,17 +282,30 @@ func (c *console) path(path string, pairs ...any) string {
 	return strings.TrimPrefix(c.site.URL(path, pairs...), c.Base)
 }
 
+// refusedAs is how a page tells of an error that a register gives.
+type refusedAs struct {
+	err    error
+	status int
+	key    string
+}
+
+// known words an error by a table; nil when it is not there.
+func known(err error, table []refusedAs) error {
+	for _, r := range table {
+		if errors.Is(err, r.err) {
+			return &web.Problem{Status: r.status, Key: r.key, Err: err}
+		}
+	}
+	return nil
+}
+
 // lexiconRefusal words what the lexicon register refuses; nil for other errors.
 func lexiconRefusal(err error) error {
 	var bad *lexicon.InvalidError
 	if errors.As(err, &bad) {
 		return &web.Problem{Status: http.StatusBadRequest, Field: bad.Field, Key: "invalid.field", Args: []any{bad.Field, bad.Mend}, Err: err}
 	}
-	for _, known := range []struct {
-		err    error
-		status int
-		key    string
-	}{
+	return known(err, []refusedAs{
 		{lexicon.ErrRaced, http.StatusConflict, "words.raced"},
 		{lexicon.ErrEmptyDraft, http.StatusConflict, "words.empty_draft"},
 		{lexicon.ErrNotMeasured, http.StatusConflict, "words.not_measured"},
@@ -301,12 +314,7 @@ func lexiconRefusal(err error) error {
 		{lexicon.ErrSamePerson, http.StatusForbidden, "words.same_person"},
 		{lexicon.ErrUnknown, http.StatusNotFound, "words.unknown"},
 		{lexicon.ErrNoVersion, http.StatusNotFound, "words.no_version"},
-	} {
-		if errors.Is(err, known.err) {
-			return &web.Problem{Status: known.status, Key: known.key, Err: err}
-		}
-	}
-	return nil
+	})
 }
 
 type versionsData struct {

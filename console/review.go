@@ -373,21 +373,12 @@ func reviewRefusal(err error) error {
 	if errors.As(err, &bad) {
 		return &web.Problem{Status: http.StatusBadRequest, Field: bad.Field, Key: "invalid.field", Args: []any{bad.Field, bad.Mend}, Err: err}
 	}
-	for _, known := range []struct {
-		err    error
-		status int
-		key    string
-	}{
+	return known(err, []refusedAs{
 		{review.ErrUnknown, http.StatusNotFound, "review.unknown"},
 		{review.ErrUnknownExchange, http.StatusNotFound, "review.unknown"},
 		{review.ErrDecided, http.StatusConflict, "review.decided_before"},
 		{review.ErrSamePerson, http.StatusForbidden, "words.same_person"},
 		{review.ErrState, http.StatusConflict, "review.past"},
 		{review.ErrNoContent, http.StatusGone, "content.gone"},
-	} {
-		if errors.Is(err, known.err) {
-			return &web.Problem{Status: known.status, Key: known.key, Err: err}
-		}
-	}
-	return nil
+	})
 }

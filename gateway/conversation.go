@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"slices"
 	"unicode/utf8"
@@ -59,7 +60,8 @@ func (q *request) turnAt(node int) (int, bool) {
 func (s *inputScreen) scan(channel string, text []byte) []moderation.Finding {
 	scene := s.c.inputScene(channel)
 	if len(text) < remembered {
-		return s.look(scene, text)
+		found, _ := s.look(scene, text)
+		return found
 	}
 	on := s.lexiconOn(scene.Channel)
 	k := s.g.memory.key(on, text)
@@ -67,11 +69,8 @@ func (s *inputScreen) scan(channel string, text []byte) []moderation.Finding {
 		s.recalled += len(text)
 		return found
 	}
-	partial := s.partial
-	s.partial = nil
-	found := s.look(scene, text)
-	if s.partial == nil { // what was not judged whole is not remembered
-		s.partial = partial
+	found, whole := s.look(scene, text)
+	if whole {
 		s.g.memory.keep(k, found)
 	}
 	return found
@@ -80,26 +79,38 @@ func (s *inputScreen) scan(channel string, text []byte) []moderation.Finding {
 // aroundEncoded is how many characters beside an encoded stretch are looked at with it: room for the longest entry.
 const aroundEncoded = moderation.MaxRunes
 
-// look scans a text and what is encoded in it. Places are those of the text as sent: a hit inside Base64 is all of it.
-func (s *inputScreen) look(scene moderation.Scene, text []byte) []moderation.Finding {
-	found := s.c.lexicon.ScanIn(scene, text)
+// look scans a text and what is encoded in it, and tells whether all of that could be looked at. Places are those of the text
+// as sent: a hit inside Base64 is all of it.
+func (s *inputScreen) look(scene moderation.Scene, text []byte) (found []moderation.Finding, whole bool) {
+	found = s.c.lexicon.ScanIn(scene, text)
 	view := decode.Look(text, decode.Limits{})
 	if view == nil {
-		return found
+		return found, true
 	}
 	if view.Partial != nil {
 		s.partial = view.Partial
 	}
-	plain := len(found)
+	plain := found
 	for _, p := range view.Passages(aroundEncoded) {
 		for _, f := range s.c.lexicon.ScanIn(scene, p.Text) {
 			f.Start, f.End = view.Origin(p.At+f.Start, p.At+f.End)
-			if !slices.ContainsFunc(found[:plain], f.Equal) {
+			if !among(plain, f) {
 				found = append(found, f)
 			}
 		}
 	}
-	return found
+	return found, view.Partial == nil
+}
+
+// among tells whether a finding is one of a scan's, which are ordered by End, then Start.
+func among(scan []moderation.Finding, f moderation.Finding) bool {
+	i, ok := slices.BinarySearchFunc(scan, f, func(a, b moderation.Finding) int { return cmp.Or(a.End-b.End, a.Start-b.Start) })
+	for ; ok && i < len(scan) && scan[i].End == f.End && scan[i].Start == f.Start; i++ {
+		if scan[i].Entry == f.Entry {
+			return true
+		}
+	}
+	return false
 }
 
 // lexiconOn is what the lexicon's verdict on a text depends on, but for the text.
@@ -136,8 +147,8 @@ func (s *inputScreen) seams() {
 // said tells the turns of the user's side from the model's and the application's.
 func said(t turn) bool { return t.role == "user" || t.role == "tool" || t.role == "function" }
 
-// seamsOf puts neighbours together: short turns whole, of long ones the ends. So every character is looked at once more at
-// most, however many turns there are. It tells whether words of letters meet at a seam.
+// seamsOf puts neighbours together: short turns whole, of long ones the ends. So no character is looked at more than once a
+// call, however many turns there are. It tells whether words of letters meet at a seam.
 func (s *inputScreen) seamsOf(turns []turn, of func(turn) bool, between string) (words bool) {
 	var chain []byte
 	var seams []int

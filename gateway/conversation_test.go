@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/service"
 )
 
 // message is one message of a test conversation.
@@ -236,8 +238,30 @@ func TestEncodedText(t *testing.T) {
 	}
 	for range 2 {
 		r := h.chat(string(bomb)+strings.Repeat(" 。", 40), false)
-		if rec := h.record(r); len(rec.Guards) != 1 || !strings.Contains(rec.Guards[0].Error, "partial") || r.code() != "guard_unavailable" {
+		if rec := h.record(r); r.status != 400 || r.code() != "unscreenable_content" || rec.Outcome != exchange.Rejected {
 			t.Errorf("%s %+v", r.body, rec)
 		}
+	}
+	open := ruled(t, noRow, says("fine"), func(s *service.Service) { s.Modes.ModerateIn.OnError = "open" })
+	if r := open.chat(string(bomb), false); !strings.Contains(r.content(), "fine") {
+		t.Errorf("%s", r.body)
+	} else if rec := open.record(r); len(rec.Guards) != 1 || rec.Guards[0].Rule != "open" || !strings.Contains(rec.Guards[0].Error, "partial") {
+		t.Errorf("%+v", rec.Guards)
+	}
+}
+
+// TestOutageIsAskedOnce: a detector that is down is asked once for a request, and what it cleared before stays cleared.
+func TestOutageIsAskedOnce(t *testing.T) {
+	d := newGuard(moderation.Degrade, 0)
+	h := ruled(t, noRow, says("fine"), nil, d)
+	turns := []message{{"user", "第一个问题"}}
+	h.post("/v1/chat/completions", conversationBody(turns...))
+	turns = append(turns, message{"assistant", "好"}, message{"user", "第二个问题"})
+	down := errors.New("connection refused")
+	d.fail.Store(&down)
+	d.asked.Store(0)
+	h.post("/v1/chat/completions", conversationBody(turns...))
+	if n := d.asked.Load(); n != 2 { // once about the input, once about the answer
+		t.Errorf("asked %d times", n)
 	}
 }

@@ -92,14 +92,14 @@ func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
 			s.texts = append(s.texts, in)
 		}
 	}
+	c.checked.In, c.checked.Recalled = looked, s.recalled
 	s.joined()
 	s.seams()
 	s.leads()
 	outage := s.detect(ctx)
-	if p := s.partial; p != nil && outage == nil {
-		outage = g.outage(c, "moderate_in", moderateInMode, fmt.Errorf("partial: an encoded text was not looked at whole (limit: %s), from byte %d to %d", p.Reason, p.Start, p.End))
+	if s.partial != nil && outage == nil {
+		outage = s.partly()
 	}
-	c.checked.In, c.checked.Recalled = looked, s.recalled
 	if c.service.Modes.ModerateIn.Act == "observe" {
 		return nil
 	}
@@ -114,6 +114,16 @@ func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
 		return nil
 	}
 	return g.refusal(c, s.worst, "the input was refused: it falls under risk "+s.risk)
+}
+
+// partly applies the declared rule to encoded text that cannot be looked at whole: closed refuses it, open goes on and
+// records that it did.
+func (s *inputScreen) partly() *Interruption {
+	if s.c.service.Modes.ModerateIn.OnError == "open" {
+		return s.g.outage(s.c, "moderate_in", moderateInMode, fmt.Errorf("partial: an encoded text was not looked at whole (limit: %s), from byte %d to %d", s.partial.Reason, s.partial.Start, s.partial.End))
+	}
+	return problem(http.StatusBadRequest, "unscreenable_content", s.c.op.input, fmt.Sprintf("the input holds text that is encoded more than %d times over, or that grows beyond %d times its size when decoded, and is never let through unscreened; send it as plain text",
+		decode.DefaultDepth, decode.DefaultRatio))
 }
 
 // lexical is the record's form of a lexicon's finding.
@@ -211,7 +221,9 @@ func (s *inputScreen) consult(ctx context.Context, which []int) *Interruption {
 	scene.Channel = "content"
 	var outage *Interruption
 	for _, a := range moderation.ConsultAll(ctx, s.c.asked, moderation.Query{Scene: scene, Text: whole, Context: tail(context, contextBytes)}, s.g.o.Now) {
-		s.g.answeredBy.Store(a.Detector.Name, a.Artefact)
+		if a.Outcome != moderation.Unavailable { // an outage says nothing about what will answer next
+			s.g.answeredBy.Store(a.Detector.Name, a.Artefact)
+		}
 		switch a.Outcome {
 		case moderation.Unavailable:
 			in := s.g.detectorOut(s.c, "moderate_in", moderation.Degraded{Detector: a.Detector.Name, Rule: a.Detector.OnError, End: len(whole), Reason: a.Reason, Took: a.Took})

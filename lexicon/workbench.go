@@ -143,19 +143,20 @@ func (w *Workbench) gate(ctx context.Context, own []moderation.Entry) (Figures, 
 	if err != nil {
 		return Figures{}, err
 	}
-	after, err := w.Compile(own, w.now())
+	base, err := w.base()
+	if err != nil {
+		return Figures{}, err
+	}
+	now := w.now()
+	after, err := w.compile(base, own, now)
 	if err == nil && w.Accept != nil {
 		err = w.Accept(after)
 	}
 	if err != nil {
 		return Figures{}, &InvalidError{Field: "entries", Mend: strings.TrimPrefix(err.Error(), "lexicon: ")}
 	}
-	f, err := Measure(ctx, before, after, w.Evidence, w.now())
-	if err != nil {
-		return f, err
-	}
-	base, err := w.base()
-	f.Lists = moderation.HashOf(base)
+	f, err := Measure(ctx, before, after, w.Evidence, now)
+	f.Lists = moderation.HashOf(base) // those that after was compiled over
 	return f, err
 }
 

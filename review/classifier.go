@@ -434,7 +434,8 @@ func (r *Register) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// observer is a detector in shadow: what it finds is recorded and acts on nothing, and nobody waits for it.
+// observer is a detector in shadow: what it finds is recorded and acts on nothing, no answer is held back for it, and when it is
+// down the request goes on.
 type observer struct{ moderation.Detector }
 
 func (o observer) Describe() moderation.Description {

@@ -20,7 +20,7 @@ import (
 // Harmless is the label of a text that shows no risk; no labels mean the same.
 const Harmless = "harmless"
 
-// Least numbers of groups to train on: below them an interval says nothing. Ours.
+// Least numbers of samples to train on: below them an interval says nothing. Ours.
 const (
 	MinSamples  = 50 // of a label
 	MinHarmless = 50
@@ -43,7 +43,7 @@ type Options struct {
 	L2        float64 // 1e-6 a step
 	Seed      uint64
 	Holdout   float64 // share kept from training, half to calibrate and half to test; 0.2
-	OverBlock float64 // share of harmless text that a label may hit; 0.02
+	OverBlock float64 // share of harmless text that a label may hit; 0.02, ours
 }
 
 func (o Options) filled() (Options, error) {
@@ -281,7 +281,7 @@ func (m *Model) fit(at int, train []example, o Options) {
 func (m *Model) calibrate(held []example, limit float64) {
 	raw := make([][]float64, len(held))
 	for i, e := range held {
-		raw[i] = m.Score(nil, []byte(e.Text))
+		raw[i] = m.worst(e.Text) // as the Detector sees it
 		for j, p := range raw[i] {
 			p = min(max(p, 1e-12), 1-1e-12)
 			raw[i][j] = math.Log(p / (1 - p))
