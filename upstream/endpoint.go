@@ -23,6 +23,7 @@ type endpoint struct {
 	header    http.Header  // set on each try, over what the caller gave
 	turn      atomic.Uint32
 	breaker   breaker
+	refusals  *refusals
 }
 
 func newEndpoint(e Endpoint) (*endpoint, error) {

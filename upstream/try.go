@@ -14,8 +14,8 @@ import (
 )
 
 // try sends one request to one endpoint. It returns an answer of any status, or an error; limit is what is left of
-// Request.Total.
-func (p *Pool) try(ctx context.Context, at entry, r *Request, limit time.Duration, tries int) (*http.Response, *Error) {
+// Request.Total. An answer that refuses the content is told from one that failed.
+func (p *Pool) try(ctx context.Context, at entry, r *Request, limit time.Duration, tries int) (*http.Response, *Refusal, *Error) {
 	ep := at.ep
 	b := &body{pool: p, ep: ep, parent: ctx, tries: tries, idle: ep.idle, start: time.Now()}
 	b.since.Store(waiting)
@@ -45,15 +45,22 @@ func (p *Pool) try(ctx context.Context, at entry, r *Request, limit time.Duratio
 		default:
 			p.failure(ep, at.trial, fail.Kind+": "+fail.Err.Error())
 		}
-		return nil, fail
+		return nil, nil, fail
 	}
 	b.rc = resp.Body
 	resp.Body = b
 	b.timer.Reset(b.idle)
-	if resp.StatusCode >= 500 {
-		b.settled.Store(true)
+	var refusal *Refusal
+	if resp.StatusCode >= 400 {
+		b.settled.Store(resp.StatusCode >= 500) // what it says decides whether it failed, not that it could be read
+		refusal = ep.refusals.peek(resp)
+	}
+	if resp.StatusCode >= 500 && refusal == nil {
 		p.failure(ep, at.trial, "HTTP "+resp.Status)
-		return resp, nil
+		return resp, nil, nil
+	}
+	if refusal != nil {
+		ep.breaker.whole()
 	}
 	if at.trial {
 		ep.breaker.alive(true)
@@ -62,7 +69,7 @@ func (p *Pool) try(ctx context.Context, at entry, r *Request, limit time.Duratio
 	if b.rc == http.NoBody {
 		b.finish(io.EOF)
 	}
-	return resp, nil
+	return resp, refusal, nil
 }
 
 func (p *Pool) failure(ep *endpoint, trial bool, why string) {

@@ -32,6 +32,7 @@ type Endpoint struct {
 	FirstByte time.Duration     // request sent to response headers of one try, 60 s when 0
 	Idle      time.Duration     // longest silence inside a stream, 60 s when 0
 	Breaker   Breaker
+	Refusals  []RefusalRow // how this endpoint says that it refuses content, before what is known of all
 }
 
 // Breaker opens after Failures consecutive failures and tries one request again after Pause.
@@ -57,6 +58,9 @@ type Request struct {
 	Stream       bool
 	Body         func(t Target) []byte // the body for a target (its model name put in); called once per try; nil for none
 	Total        time.Duration         // over all tries until response headers; 120 s when 0
+
+	// PastRefusals asks the next target when one refuses the content. Without it a refusal is the answer.
+	PastRefusals bool
 }
 
 // Response is an answer whose status line and headers have arrived. Body must be closed; closing it early cancels the call.
@@ -66,7 +70,21 @@ type Response struct {
 	*http.Response
 	Target Target
 	Tries  int
+
+	// Refusal is not nil when the answer is the provider's no to the content: a verdict and no failure of the endpoint.
+	Refusal *Refusal
+
+	refusals *refusals
 }
+
+// RefusedAs tells whether something that came inside an answer of this endpoint is a refusal of content; nil when not. status
+// is that of HTTP.
+func (r *Response) RefusedAs(status int, body []byte) *Refusal {
+	return r.refusals.answer(status, body)
+}
+
+// RefusedBy tells whether a finish_reason of this endpoint means that a filter ended the answer; nil when not.
+func (r *Response) RefusedBy(finish string) *Refusal { return r.refusals.finish(finish) }
 
 // Pool holds the endpoints. Safe for concurrent use.
 type Pool struct {
@@ -78,6 +96,10 @@ type Pool struct {
 // goroutine of the call that did it. Errors name the endpoint and field.
 func New(endpoints []Endpoint, onChange func(endpoint string, open bool, why string)) (*Pool, error) {
 	p := &Pool{byName: make(map[string]*endpoint, len(endpoints)), onChange: onChange}
+	known, err := KnownRefusals()
+	if err != nil {
+		return nil, err
+	}
 	for i, e := range endpoints {
 		if e.Name == "" {
 			return nil, fmt.Errorf("upstream: endpoint number %d: name is empty: give it a short unique name", i+1)
@@ -89,13 +111,16 @@ func New(endpoints []Endpoint, onChange func(endpoint string, open bool, why str
 		if err != nil {
 			return nil, fmt.Errorf("upstream: endpoint %q: %w", e.Name, err)
 		}
+		if ep.refusals, err = newRefusals(e.Refusals, known); err != nil {
+			return nil, fmt.Errorf("upstream: endpoint %q: %w", e.Name, err)
+		}
 		p.byName[e.Name] = ep
 	}
 	return p, nil
 }
 
 // Do tries targets in order until one answers with a status below 500 and not 429, before any byte of a body has been
-// handed out. The last failure is returned as *Error, or as a Response when upstream itself answered (429, 5xx), its
+// handed out. A refusal of content is an answer, whatever its status (see Response.Refusal). The last failure is returned as *Error, or as a Response when upstream itself answered (429, 5xx), its
 // Retry-After kept. Cancelling ctx cancels the call at once, also while the body is being read.
 func (p *Pool) Do(ctx context.Context, targets []Target, r Request) (*Response, error) {
 	total := r.Total
@@ -109,9 +134,15 @@ func (p *Pool) Do(ctx context.Context, targets []Target, r Request) (*Response, 
 		return nil, q.refused()
 	}
 	for tries := 1; ; tries++ {
-		resp, fail := p.try(ctx, at, &r, total-time.Since(start), tries)
-		if resp != nil && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests {
-			return &Response{Response: resp, Target: at.target, Tries: tries}, nil
+		resp, refusal, fail := p.try(ctx, at, &r, total-time.Since(start), tries)
+		done := func() (*Response, error) {
+			return &Response{Response: resp, Target: at.target, Tries: tries, Refusal: refusal, refusals: at.ep.refusals}, nil
+		}
+		if refusal != nil && !r.PastRefusals {
+			return done()
+		}
+		if resp != nil && refusal == nil && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests {
+			return done()
 		}
 		if fail != nil && (fail.Kind == KindCancelled || time.Since(start) >= total) {
 			return nil, fail
@@ -121,7 +152,7 @@ func (p *Pool) Do(ctx context.Context, targets []Target, r Request) (*Response, 
 			if fail != nil {
 				return nil, fail
 			}
-			return &Response{Response: resp, Target: at.target, Tries: tries}, nil
+			return done()
 		}
 		if resp != nil {
 			discard(resp.Body)
