@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	verdicts   = []exchange.Verdict{exchange.Allow, exchange.Mask, exchange.Guide, exchange.Refuse, exchange.Stop, exchange.Retract, exchange.Replace}
+	verdicts   = []exchange.Verdict{exchange.Allow, exchange.Mask, exchange.Guide, exchange.Refuse, exchange.Stop, exchange.Retract, exchange.Replace, exchange.UpstreamRefused}
 	outcomes   = []exchange.Outcome{exchange.Complete, exchange.ClientLeft, exchange.UpstreamError, exchange.Truncated, exchange.Rejected, exchange.Broken}
 	labels     = []string{"text", "ui", "none"}
 	filterKeys = []string{"service", "application", "user", "model", "verdict", "outcome", "category", "label", "content_id", "from", "to"}

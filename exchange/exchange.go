@@ -22,6 +22,9 @@ const (
 	Stop    Verdict = "stop"   // generation was stopped; the clean beginning was delivered
 	Retract Verdict = "retract"
 	Replace Verdict = "replace"
+
+	// UpstreamRefused: the model's provider refused the content, or its filter ended the answer; ours had nothing against it.
+	UpstreamRefused Verdict = "upstream_refused"
 )
 
 // Outcome says how the exchange ended as a transport.
@@ -69,7 +72,8 @@ type Finding struct {
 	Start    int    `json:"start"`    // byte offsets in the channel's logical text
 	End      int    `json:"end"`
 
-	Score float64 `json:"score,omitempty"` // of a detector that gives one
+	Score  float64 `json:"score,omitempty"`  // of a detector that gives one
+	Healed bool    `json:"healed,omitempty"` // in a turn of the history that no model was shown; it was judged when it was new
 }
 
 // Record is the final word on an exchange. It is the body of journal.ExchangeClosed or ExchangeRefused and, column by
@@ -93,6 +97,15 @@ type Record struct {
 	Usage    json.RawMessage `json:"usage"`    // as upstream reported it, or null
 	FirstMS  int64           `json:"first_ms"` // request to first byte of the answer, milliseconds
 	Guards   []Outage        `json:"guards"`   // guards that could not do their work, and the declared rule that was followed
+
+	// Provider is the row of the table of refusals that told that the model's provider refused (upstream/refusals.yaml).
+	Provider string `json:"provider,omitempty"`
+
+	// Turns are commitments to what was refused in this exchange, so that it can be told when history brings it back.
+	Turns []string `json:"refused_turns,omitempty"`
+
+	// Healed is how many turns of the history the model was not shown, because they had been refused.
+	Healed int `json:"healed,omitempty"`
 }
 
 // Checked counts the bytes of logical text each guard looked at; a guard that was off has -1.
@@ -136,7 +149,7 @@ const (
 // generated tells whether the user was shown text that a model made.
 func (r *Record) generated() bool {
 	switch r.Verdict {
-	case Allow, Mask, Guide, Stop:
+	case Allow, Mask, Guide, Stop, UpstreamRefused:
 		return r.Output != "" && r.Operation != "embedding"
 	}
 	return false

@@ -113,7 +113,7 @@ func (s *Store) Finish(ctx context.Context, r Record, key *journal.SubjectKey, c
 	w.Inserts = append(w.Inserts, journal.Insert{Into: s.rows, Args: []any{r.ID, r.At.UnixMilli(), r.ContentID, r.Service,
 		r.Application, r.User, r.Operation, r.Model, string(r.Outcome), string(r.Verdict), r.Label, r.categories(), r.generated(),
 		int64(r.Checked.In), int64(r.Checked.Out), int64(r.Checked.Privacy), len(r.Guards) > 0, s.j.Origin(), journal.SeqOf(0)}})
-	w.Apply = s.settle(r.ID)
+	w.Apply = inTurn(s.settle(r.ID), refusedTurns(r))
 	if _, err := s.j.Commit(ctx, w); err != nil {
 		return fmt.Errorf("exchange: finish: %w", err)
 	}
@@ -251,7 +251,10 @@ func (s *Store) Purge(ctx context.Context, service string, before time.Time) (in
 	_, err = s.j.Commit(ctx, journal.Write{
 		Events: []journal.Event{{Who: journal.Actor{Kind: "system", ID: "retention"}, Verb: journal.ContentPurged, Ref: journal.Ref{Kind: "service", ID: service}, Body: body}},
 		Apply: func(ctx context.Context, tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, `DELETE FROM exchange_content WHERE service = $1 AND at < $2`, service, before.UnixMilli())
+			if _, err := tx.ExecContext(ctx, `DELETE FROM exchange_content WHERE service = $1 AND at < $2`, service, before.UnixMilli()); err != nil {
+				return err
+			}
+			_, err := tx.ExecContext(ctx, `DELETE FROM exchange_refused_turn WHERE service = $1 AND at < $2`, service, before.UnixMilli())
 			return err
 		},
 	})

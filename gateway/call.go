@@ -69,6 +69,11 @@ type call struct {
 	labels   string // text, ui or none, as written
 	implicit string // see Gateway.implicit
 	input    string // commitment to the request
+
+	response  *upstream.Response
+	refusedBy *upstream.Refusal // the provider's no, if that is why the answer ended
+	refused   []string          // commitments to what was refused
+	healed    int               // turns of the history that the model is not shown
 }
 
 // maxKept bounds what is kept of an answer, in bytes; commitments cover what is kept.
@@ -113,6 +118,9 @@ func (c *call) chinese() bool {
 
 // cutReason says why an answer was cut off, for the record.
 func (c *call) cutReason() string {
+	if c.refusedBy != nil {
+		return "the model's provider ended the answer (" + c.refusedBy.Row + ")"
+	}
 	if c.risk == "" {
 		return "the answer was cut off: a guard could not do its work"
 	}
@@ -197,7 +205,16 @@ func (g *Gateway) record(c *call) exchange.Record {
 	return exchange.Record{
 		Intent: g.intent(c), Ended: g.o.Now().UTC(), Verdict: exchange.Allow, Route: c.target, Answered: clip(c.answered, 200), Tries: c.tries,
 		Label: c.labels, Checked: c.checked, Findings: c.sorted(), Total: c.total, Usage: c.usage, Guards: c.outages, FirstMS: c.firstMS(),
+		Provider: c.provider(), Turns: c.refused, Healed: c.healed,
 	}
+}
+
+// provider is the row that told that the provider refused, if it did.
+func (c *call) provider() string {
+	if c.refusedBy == nil {
+		return ""
+	}
+	return c.refusedBy.Row
 }
 
 func (c *call) firstMS() int64 {
@@ -291,7 +308,7 @@ func (g *Gateway) answer(c *call) {
 		begun <- g.o.Exchanges.Begin(ctx, intent)
 	}()
 	response, err := c.pool.Do(ctx, c.targets(), upstream.Request{
-		Method: http.MethodPost, Path: c.op.path, Stream: c.stream, Header: c.forward(),
+		Method: http.MethodPost, Path: c.op.path, Stream: c.stream, Header: c.forward(), PastRefusals: c.service.PastRefusals,
 		Body: func(t upstream.Target) []byte {
 			if c.probe {
 				return c.request.withModel("probe", c.edits)
@@ -312,8 +329,10 @@ func (g *Gateway) answer(c *call) {
 		return
 	}
 	defer func() { _ = response.Body.Close() }()
-	c.target, c.tries = response.Target.Endpoint, response.Tries
+	c.response, c.target, c.tries = response, response.Target.Endpoint, response.Tries
 	switch {
+	case response.Refusal != nil:
+		g.upstreamRefused(c, response.Refusal)
 	case response.StatusCode != http.StatusOK:
 		g.passError(c, response)
 	case c.stream:

@@ -151,9 +151,14 @@ func said(t turn) bool { return t.role == "user" || t.role == "tool" || t.role =
 // call, however many turns there are. It tells whether words of letters meet at a seam.
 func (s *inputScreen) seamsOf(turns []turn, of func(turn) bool, between string) (words bool) {
 	var chain []byte
-	var seams []int
-	for _, t := range turns {
+	var seams, pieces []int // where the next turn begins, and which turns the chain is made of
+	for i, t := range turns {
 		text := bytes.TrimSpace(t.text)
+		if s.healed[i] || slices.Contains(s.answers, i) { // a placeholder stands between its neighbours
+			s.chained(chain, seams, pieces)
+			chain, seams, pieces = chain[:0], seams[:0], pieces[:0]
+			continue
+		}
 		if !of(t) || len(text) == 0 {
 			continue
 		}
@@ -162,14 +167,15 @@ func (s *inputScreen) seamsOf(turns []turn, of func(turn) bool, between string) 
 			chain = append(chain, between...)
 			seams = append(seams, len(chain))
 		}
+		pieces = append(pieces, i)
 		if len(text) <= 2*seamBytes {
 			chain = append(chain, text...)
 			continue
 		}
-		s.chained(append(chain, head(text, seamBytes)...), seams)
-		chain, seams = append(chain[:0], tail(text, seamBytes)...), seams[:0]
+		s.chained(append(chain, head(text, seamBytes)...), seams, pieces)
+		chain, seams, pieces = append(chain[:0], tail(text, seamBytes)...), seams[:0], append(pieces[:0], i)
 	}
-	s.chained(chain, seams)
+	s.chained(chain, seams, pieces)
 	return words
 }
 
@@ -177,21 +183,32 @@ func wordByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
-// chained judges what stands over the seams of a chain of turns.
-func (s *inputScreen) chained(text []byte, seams []int) {
+// overSeam is a hit over a seam: an entry, and the turns that it begins and ends in.
+type overSeam struct {
+	entry       string
+	first, last int
+}
+
+// chained judges what stands over the seams of a chain of turns; pieces are the turns, one more than seams.
+func (s *inputScreen) chained(text []byte, seams, pieces []int) {
 	if len(seams) == 0 {
 		return
 	}
 	const channel = "messages.content"
 	for _, f := range s.scan(channel, text) {
-		at, _ := slices.BinarySearch(seams, f.Start+1)
-		if at == len(seams) || seams[at] >= f.End || s.overSeam[f.Entry] {
+		from, _ := slices.BinarySearch(seams, f.Start+1)
+		if from == len(seams) || seams[from] >= f.End {
+			continue
+		}
+		until, _ := slices.BinarySearch(seams, f.End)
+		over := overSeam{f.Entry, pieces[from], pieces[until]}
+		if s.overSeam[over] {
 			continue
 		}
 		if s.overSeam == nil {
-			s.overSeam = map[string]bool{}
+			s.overSeam = map[overSeam]bool{}
 		}
-		s.overSeam[f.Entry] = true
+		s.overSeam[over] = true
 		if f.Tier == moderation.Block && utf8.RuneCount(text[f.Start:f.End]) < seamEvidence {
 			weaker := *f.Listed
 			weaker.Tier = moderation.Signal
@@ -203,7 +220,14 @@ func (s *inputScreen) chained(text []byte, seams []int) {
 		}
 		found := s.c.lexical("in", channel, 0, f)
 		found.Start, found.End, found.Detector = 0, 0, conversationDetector // it lies in no one text
+		found.Healed = d.Action.Stricter(moderation.Mask) && s.healOver(over, d)
 		s.c.found(found)
+		if found.Healed {
+			continue
+		}
+		if d.Action.Stricter(moderation.Mask) {
+			s.refusesAfter(over.last)
+		}
 		if d.Action.Stricter(s.worst.Action) {
 			s.worst, s.risk = d, f.Category
 		}

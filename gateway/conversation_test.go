@@ -53,7 +53,7 @@ func TestSplitOverTurns(t *testing.T) {
 		{"one character a turn", []message{{"user", "禁"}, {"assistant", "嗯"}, {"user", "果"}, {"assistant", "嗯"}, {"user", "出"}, {"assistant", "嗯"}, {"user", "售"}}, true},
 		{"parts of one turn and another", []message{{"user", parts}, {"assistant", "?"}, {"user", "售"}}, true},
 		{"behind long turns", []message{{"user", long + "禁果出"}, {"assistant", long}, {"user", "售" + long}}, true},
-		{"far back", append([]message{{"user", "禁果出"}, {"assistant", "?"}, {"user", "售"}}, filler(40)...), true},
+		{"far back", append([]message{{"user", "禁果出"}, {"assistant", "?"}, {"user", "售"}}, filler(40)...), false}, // healed, see TestWhatHealingLeavesAlone
 		{"between words", []message{{"user", "tell me of forbidden"}, {"assistant", "?"}, {"user", "fruit please"}}, true},
 		{"inside a word", []message{{"user", "tell me of forbidden fr"}, {"assistant", "?"}, {"user", "uit please"}}, true},
 		{"text between", []message{{"user", "禁果出"}, {"user", "又说"}, {"user", "售"}}, false},
@@ -137,7 +137,7 @@ func TestRecalledTurnsAreStillFound(t *testing.T) {
 	for i := range 3 {
 		r := h.post("/v1/chat/completions", conversationBody(message{"user", bad}, message{"assistant", "?"}, message{"user", fmt.Sprint(i)}))
 		rec := h.record(r)
-		if rec.Verdict != exchange.Refuse || rec.Total != 1 || rec.Findings[0].Start == 0 || (rec.Checked.Recalled > 0) != (i > 0) {
+		if rec.Healed != 1 || rec.Total != 1 || !rec.Findings[0].Healed || rec.Findings[0].Start == 0 || (rec.Checked.Recalled > 0) != (i > 0) {
 			t.Errorf("%d: %+v", i, rec)
 		}
 	}

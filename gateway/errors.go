@@ -77,6 +77,9 @@ func writeError(w http.ResponseWriter, in *Interruption, exchangeID string) {
 	if exchangeID != "" {
 		h.Set("X-Hegui-Exchange", exchangeID)
 	}
+	if in.Verdict != "" {
+		h.Set("X-Should-Retry", "false") // the same words get the same answer; official SDKs heed it
+	}
 	if in.Retry > 0 {
 		h.Set("Retry-After", strconv.Itoa(int((in.Retry+time.Second-1)/time.Second)))
 	}

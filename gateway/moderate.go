@@ -58,10 +58,15 @@ type inputScreen struct {
 	inParts map[string]int // hits to mask by entry, found inside one text
 
 	on       map[string]uint64       // by channel: what the lexicon's verdicts depend on
-	overSeam map[string]bool         // entries found over a seam between turns
+	overSeam map[overSeam]bool       // found over a seam between turns
 	touched  map[string]map[int]bool // turns by risk
 	partial  *decode.Partial         // of the last text that could not be decoded whole
 	recalled int                     // bytes judged before
+
+	answered int          // last turn of the history, see answeredTurn
+	healed   map[int]bool // turns that the model is not shown, because they were or would be refused
+	answers  []int        // the answers to those
+	refused  []string     // commitments to what the call is refused for
 }
 
 // inputText is one text of the request with the hits to mask in it.
@@ -73,7 +78,10 @@ type inputText struct {
 
 // moderateIn screens every text of the request and does what the policy says. The matched word is never repeated.
 func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
-	s := &inputScreen{g: g, c: c, table: c.policy.At(c.place("in")), worst: moderation.Decision{Action: moderation.Allow}, inParts: map[string]int{}}
+	s := &inputScreen{g: g, c: c, table: c.policy.At(c.place("in")), worst: moderation.Decision{Action: moderation.Allow}, inParts: map[string]int{}, answered: c.request.answeredTurn()}
+	if in := s.remember(ctx); in != nil {
+		return in
+	}
 	looked := 0
 	for _, t := range c.request.texts {
 		in := inputText{node: t}
@@ -107,11 +115,15 @@ func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
 		return outage
 	}
 	switch s.worst.Action {
-	case moderation.Allow:
+	case moderation.Allow, moderation.Mask:
+		if s.worst.Action == moderation.Mask {
+			s.mask()
+		}
+		s.neutralise()
 		return nil
-	case moderation.Mask:
-		s.mask()
-		return nil
+	}
+	if s.worst.Action != moderation.Guide { // guided words may stand in the history
+		s.keepRefused()
 	}
 	return g.refusal(c, s.worst, "the input was refused: it falls under risk "+s.risk)
 }
@@ -142,6 +154,12 @@ func (s *inputScreen) weigh(in *inputText, f moderation.Finding, d moderation.De
 			s.inParts[f.Entry]++
 		}
 	}
+	if d.Action.Stricter(moderation.Mask) {
+		if s.heal(in.node, d) {
+			return
+		}
+		s.refuses(in.node)
+	}
 	if d.Action.Stricter(s.worst.Action) {
 		s.worst, s.risk = d, f.Category
 	}
@@ -153,6 +171,9 @@ func (s *inputScreen) joined() {
 	told := s.worst.Action.Stricter(moderation.Mask)
 	across := map[string]int{}
 	for _, t := range s.c.request.joined {
+		if s.skip(textNode{node: t.node}) {
+			continue
+		}
 		for _, f := range s.scan(t.channel, t.text) {
 			d := s.table.Decide(moderation.CaseOf(f))
 			if d.Action == moderation.Mask {
@@ -166,6 +187,11 @@ func (s *inputScreen) joined() {
 			}
 			told = true
 			s.c.found(s.c.lexical("in", t.channel, 0, f))
+			if s.heal(textNode{node: t.node}, d) {
+				told = false
+				continue
+			}
+			s.refuses(textNode{node: t.node})
 			if d.Action.Stricter(s.worst.Action) {
 				s.worst, s.risk = d, f.Category
 			}
@@ -181,14 +207,17 @@ func (s *inputScreen) detect(ctx context.Context) *Interruption {
 	newest := s.c.request.newest()
 	fresh := make([]int, 0, len(s.texts))
 	for i := range s.texts {
-		if s.texts[i].node.node >= newest || !s.cleared(&s.texts[i]) {
+		if !s.skip(s.texts[i].node) && (s.texts[i].node.node >= newest || !s.cleared(&s.texts[i])) {
 			fresh = append(fresh, i)
 		}
 	}
 	before := s.artefacts()
 	outage := s.consult(ctx, fresh)
 	if len(fresh) < len(s.texts) && !slices.Equal(before, s.artefacts()) { // another model answers now: what the one before cleared is new to it
-		outage = cmp.Or(s.consult(ctx, slices.DeleteFunc(all(len(s.texts)), func(i int) bool { _, ok := slices.BinarySearch(fresh, i); return ok })), outage)
+		outage = cmp.Or(s.consult(ctx, slices.DeleteFunc(all(len(s.texts)), func(i int) bool {
+			_, ok := slices.BinarySearch(fresh, i)
+			return ok || s.skip(s.texts[i].node)
+		})), outage)
 	}
 	return outage
 }
@@ -215,6 +244,9 @@ func (s *inputScreen) consult(ctx context.Context, which []int) *Interruption {
 	}
 	var context []byte
 	for i := which[0] - 1; i >= 0 && len(context) < contextBytes; i-- {
+		if s.skip(s.texts[i].node) {
+			continue
+		}
 		context = slices.Concat(tail(s.texts[i].text, contextBytes), []byte{'\n'}, context)
 	}
 	scene := s.c.place("in").Scene
@@ -290,7 +322,7 @@ func (s *inputScreen) mask() {
 	c := s.c
 	private := c.service.Privacy.In == "mask" && c.service.Modes.Privacy.Act != "observe"
 	for _, t := range s.texts {
-		if len(t.masks) == 0 {
+		if len(t.masks) == 0 || s.skip(t.node) {
 			continue
 		}
 		text := stars(t.text, t.masks)

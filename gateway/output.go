@@ -12,6 +12,7 @@ import (
 	"github.com/hegui/hegui/label"
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/privacy"
+	"github.com/hegui/hegui/upstream"
 )
 
 // output takes the answer's text through the guards that come after the model: moderate_out, privacy_out, label. Text is
@@ -100,6 +101,16 @@ type cut struct {
 	decision moderation.Decision
 	channel  *channel // nil when a guard failed
 	shown    int      // characters of the channel that were shown beyond where it ends
+
+	upstream *upstream.Refusal // the provider's no, when it was not ours
+}
+
+// refusedUpstream is the cut that a provider's refusal is, nil for none.
+func refusedUpstream(r *upstream.Refusal) *cut {
+	if r == nil {
+		return nil
+	}
+	return &cut{code: upstreamReason, upstream: r, decision: moderation.Decision{Action: moderation.Stop, Reason: upstreamReason}}
 }
 
 // feed gives a channel its next text and returns what may now be shown. A cut means the choice is over; what came with it
@@ -232,6 +243,12 @@ func (o *output) settle() {
 
 // violated notes the worst that happened to the answer.
 func (o *output) violated(stop *cut) {
+	if stop.upstream != nil {
+		if o.c.refusedUpstream(stop.upstream); o.c.cuts == "" {
+			o.c.cuts, o.c.reason = string(exchange.UpstreamRefused), stop.decision.Reason
+		}
+		return
+	}
 	if a := stop.decision.Action; o.c.cuts == "" || a.Stricter(moderation.Action(o.c.cuts)) {
 		o.c.cuts, o.c.reason = string(a), stop.decision.Reason
 	}
@@ -338,6 +355,9 @@ func (ch *choice) suffix() []byte {
 // labels sums up what was written: text when every choice with content carries it, else the interface's obligation.
 func (o *output) labels() string {
 	if o.c.service.Modes.Label.Act == "observe" || o.c.op.name == "embedding" {
+		return "none"
+	}
+	if o.c.cuts != "" && allRefused(o) { // a refusal is no generated content
 		return "none"
 	}
 	for _, ch := range o.choices {

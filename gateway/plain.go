@@ -1,11 +1,13 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,6 +32,12 @@ func (g *Gateway) deliverPlain(ctx context.Context, c *call, response *upstream.
 		return
 	}
 	out, err := g.rewrite(ctx, c, &d)
+	if err != nil && c.cuts == "" {
+		if refusal := response.RefusedAs(response.StatusCode, raw); refusal != nil { // some refuse under a 200
+			g.upstreamRefused(c, refusal)
+			return
+		}
+	}
 	if err != nil {
 		g.broken(ctx, c, err)
 		return
@@ -183,6 +191,16 @@ func (o *output) whole(d *doc, at, position int) []edit {
 		return stop == nil
 	}
 	d.texts(at, "", unwrapped, "", screen)
+	if i := d.member(at, "finish_reason"); stopped == nil && i >= 0 && d.nodes[i].kind == isString {
+		stop := refusedUpstream(o.c.response.RefusedBy(string(d.text(i))))
+		switch {
+		case stop == nil:
+		case ch.said():
+			o.violated(stop) // what was said before stays
+		default:
+			stopped = stop
+		}
+	}
 	if stopped != nil {
 		o.violated(stopped)
 		ch.channels = nil
@@ -205,6 +223,11 @@ func (o *output) whole(d *doc, at, position int) []edit {
 		edits = append(edits, edit{int(d.nodes[i].start), int(d.nodes[i].end), []byte("null")}) // they would repeat what was masked
 	}
 	return edits
+}
+
+// said tells whether a choice has shown anything.
+func (ch *choice) said() bool {
+	return slices.ContainsFunc(ch.channels, func(x *channel) bool { return len(bytes.TrimSpace(x.visible)) > 0 })
 }
 
 func replaceEdit(edits []edit, e edit) []edit {

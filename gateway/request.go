@@ -57,6 +57,7 @@ type request struct {
 
 // joinedText is the text of a message's parts, one after the other.
 type joinedText struct {
+	node    int // of the message's content
 	channel string
 	text    []byte
 }
@@ -274,7 +275,7 @@ func (q *request) message(at int, path string) *Interruption {
 		})
 		*said = joined
 		if k > 1 {
-			q.joined = append(q.joined, joinedText{path + ".content", joined})
+			q.joined = append(q.joined, joinedText{in[1], path + ".content", joined})
 		}
 		return bad
 	default:
@@ -367,7 +368,7 @@ func (q *request) collect(at int, channel string, depth int) {
 			name = string(q.doc.key(i))
 		}
 		path := channel
-		if depth <= 3 { // enough to find the place; names deeper down are the caller's
+		if depth <= 5 { // messages[0].tool_calls[0].function.arguments; names deeper down are the caller's
 			switch {
 			case inArray:
 				path += "[" + strconv.Itoa(index) + "]"

@@ -114,6 +114,10 @@ func (s *streamer) chunk(e sseEvent) {
 		return
 	}
 	if at[3] >= 0 && d.nodes[at[3]].kind != isNull {
+		if stop := refusedUpstream(s.c.response.RefusedAs(http.StatusOK, e.data)); stop != nil {
+			s.refusedInside(stop)
+			return
+		}
 		s.bad = errors.New("upstream reported an error inside its stream")
 		return
 	}
@@ -265,6 +269,13 @@ func (s *streamer) element(d *doc, at, position int) (edits []edit, keep bool) {
 				break
 			}
 		}
+		if stop == nil {
+			if no := refusedUpstream(s.c.response.RefusedBy(string(d.text(in[3])))); no != nil && ch.said() {
+				s.violated(no) // what was said before stays
+			} else {
+				stop = no
+			}
+		}
 		ch.ended = true
 	}
 	if stop != nil {
@@ -358,6 +369,16 @@ func (s *streamer) cutOff(ch *choice, stop *cut) {
 	if s.allCut() {
 		s.cancel(errCut)
 	}
+}
+
+// refusedInside ends every choice that has not ended: the provider says inside its stream that it refuses.
+func (s *streamer) refusedInside(stop *cut) {
+	for i := range s.c.request.n {
+		if ch := s.choice(i); !ch.ended {
+			s.cutOff(ch, stop)
+		}
+	}
+	s.done = true
 }
 
 // own sends text of a channel in a chunk of our own.

@@ -224,7 +224,7 @@ func asked(r exchange.Record) bool {
 // shown tells whether the user was shown text that a model made, as exchange.Stats counts it.
 func shown(r exchange.Record) bool {
 	switch r.Verdict {
-	case exchange.Allow, exchange.Mask, exchange.Guide, exchange.Stop:
+	case exchange.Allow, exchange.Mask, exchange.Guide, exchange.Stop, exchange.UpstreamRefused:
 		return r.Output != "" && r.Operation != "embedding"
 	}
 	return false

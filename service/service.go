@@ -32,8 +32,10 @@ type Service struct {
 	Refusal           string      `json:"refusal"`    // message (HTTP 200, default) or error (HTTP 400 content_filter)
 	RefusalZH         string      `json:"refusal_zh"`
 	RefusalEN         string      `json:"refusal_en"`
-	OnViolation       string      `json:"on_violation"`      // stop, retract or replace; the wire form of DESIGN §4 rule 4
-	Profile           string      `json:"profile,omitempty"` // scenario, for rows of the moderation policy; empty: none
+	PastRefusals      bool        `json:"past_refusals,omitempty"` // a provider's refusal of the content takes the call to the next target
+	History           string      `json:"history,omitempty"`       // what becomes of refused turns that history brings back: heal (or empty), refuse, pass
+	OnViolation       string      `json:"on_violation"`            // stop, retract or replace; the wire form of DESIGN §4 rule 4
+	Profile           string      `json:"profile,omitempty"`       // scenario, for rows of the moderation policy; empty: none
 	Privacy           PrivacyMode `json:"privacy"`
 	Modes             Modes       `json:"modes"`
 	KeepContent       bool        `json:"keep_content"`        // seal and keep requests and answers; false keeps commitments only

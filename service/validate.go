@@ -252,6 +252,9 @@ func (c *checker) service(s *Service, models map[string]bool, texts map[string]s
 	c.oneOf("refusal.as", s.Refusal, "message", "error")
 	c.filled("refusal.zh", s.RefusalZH, "give the Chinese text that users see instead of a refused answer")
 	c.filled("refusal.en", s.RefusalEN, "give the English text that users see instead of a refused answer")
+	if s.History != "" {
+		c.oneOf("refusal.history", s.History, "heal", "refuse", "pass")
+	}
 	c.oneOf("on_violation", s.OnViolation, "stop", "retract", "replace")
 	if s.Profile != "" {
 		c.id("profile", s.Profile)

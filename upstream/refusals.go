@@ -97,6 +97,15 @@ func newRefusals(own, known []RefusalRow) (*refusals, error) {
 	return t, nil
 }
 
+// RefusalIn tells whether an answer is a refusal of content by a table; nil when not.
+func RefusalIn(rows []RefusalRow, status int, body []byte) (*Refusal, error) {
+	t, err := newRefusals(rows, nil)
+	if err != nil {
+		return nil, err
+	}
+	return t.answer(status, body), nil
+}
+
 func lower(list []string) []string {
 	out := make([]string, len(list))
 	for i, s := range list {

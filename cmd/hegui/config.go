@@ -134,6 +134,34 @@ type UpstreamConfig struct {
 
 	// How long it rests before one request tries it again.
 	BreakerPause Duration `yaml:"breaker_pause"`
+
+	// How this upstream says that it refuses content, where that is not known already. A refusal is an answer: it is not tried
+	// again and does not count as a failure. See: hegui upstream refusals
+	Refusals []RefusalRowConfig `yaml:"refusals"`
+}
+
+// RefusalRowConfig tells refusals of content from failures.
+type RefusalRowConfig struct {
+	// Name of the row, for records. Required.
+	ID string `yaml:"id"`
+
+	// HTTP statuses that it can come with. Empty: any.
+	Statuses []int `yaml:"statuses"`
+
+	// Values of code or type in the answer, whole, without case.
+	Codes []string `yaml:"codes"`
+
+	// Parts of the message, without case.
+	Messages []string `yaml:"messages"`
+
+	// True: a code and a message must be there; false: one is enough.
+	Both bool `yaml:"both"`
+
+	// Values of finish_reason that say that a filter ended the answer.
+	Finishes []string `yaml:"finishes"`
+
+	// What was refused: input, output or unknown. Empty: unknown.
+	Side string `yaml:"side"`
 }
 
 // ModelConfig is a dossier.
@@ -312,6 +340,14 @@ type RefusalConfig struct {
 
 	// The English text.
 	EN string `yaml:"en"`
+
+	// What a refusal by the model's provider leads to: answer makes it the answer, in the texts above; next asks the next target
+	// of the model first, which may be less strict.
+	Upstream string `yaml:"upstream"`
+
+	// What becomes of turns that were refused before when a client sends them again as history: heal shows the model a neutral
+	// placeholder in their place, refuse refuses the conversation, pass sends on what only a provider had refused.
+	History string `yaml:"history"`
 }
 
 // PrivacyConfig says what is done with personal information that is found.

@@ -42,6 +42,9 @@ func (c configFile) endpoints() ([]upstream.Endpoint, error) {
 		e := upstream.Endpoint{Name: u.Name, BaseURL: u.URL, Header: u.Headers, Connect: time.Duration(u.Connect),
 			FirstByte: time.Duration(u.FirstByte), Idle: time.Duration(u.Idle),
 			Breaker: upstream.Breaker{Failures: u.BreakerFailures, Pause: time.Duration(u.BreakerPause)}}
+		for _, r := range u.Refusals {
+			e.Refusals = append(e.Refusals, r.row(u.Name))
+		}
 		if u.KeyFile != "" {
 			key, err := c.secret(u.KeyFile)
 			if err != nil {
@@ -110,6 +113,19 @@ func (c configFile) declaration() (service.Declaration, error) {
 	return d, nil
 }
 
+func (r RefusalRowConfig) row(provider string) upstream.RefusalRow {
+	return upstream.RefusalRow{ID: r.ID, Provider: provider, Statuses: r.Statuses, Codes: r.Codes, Messages: r.Messages, Both: r.Both,
+		Finishes: r.Finishes, Side: r.Side, Seen: "declared", Source: "configuration"}
+}
+
+// history is the register's word for what becomes of refused turns; the default has none, so that it is no change of a service.
+func history(said string) string {
+	if said == "heal" {
+		return ""
+	}
+	return said
+}
+
 func (s ServiceConfig) service() service.Service {
 	mode := func(m ModeConfig) service.Mode { return service.Mode{Act: m.Act, OnError: m.OnError} }
 	x := s.Disclosure
@@ -120,7 +136,7 @@ func (s ServiceConfig) service() service.Service {
 			OutlineZH: x.OutlineZH, OutlineEN: x.OutlineEN, PersonalZH: x.PersonalZH, PersonalEN: x.PersonalEN,
 			TrainingZH: x.TrainingZH, TrainingEN: x.TrainingEN},
 		Label: label.Place(s.Label.Place), LabelLang: s.Label.Lang,
-		Refusal: s.Refusal.As, RefusalZH: s.Refusal.ZH, RefusalEN: s.Refusal.EN, OnViolation: s.OnViolation, Profile: s.Profile,
+		Refusal: s.Refusal.As, RefusalZH: s.Refusal.ZH, RefusalEN: s.Refusal.EN, PastRefusals: s.Refusal.Upstream == "next", History: history(s.Refusal.History), OnViolation: s.OnViolation, Profile: s.Profile,
 		Privacy: service.PrivacyMode{In: s.Privacy.In, Out: s.Privacy.Out},
 		Modes: service.Modes{ModerateIn: mode(s.Modes.ModerateIn), ModerateOut: mode(s.Modes.ModerateOut),
 			Privacy: mode(s.Modes.Privacy), Label: mode(s.Modes.Label)},

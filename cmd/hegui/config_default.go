@@ -42,7 +42,7 @@ func defaultService() ServiceConfig {
 	mode := func(m service.Mode) ModeConfig { return ModeConfig{Act: m.Act, OnError: m.OnError} }
 	return ServiceConfig{
 		Label:       LabelConfig{Place: string(d.Label), Lang: d.LabelLang},
-		Refusal:     RefusalConfig{As: d.Refusal, ZH: d.RefusalZH, EN: d.RefusalEN},
+		Refusal:     RefusalConfig{As: d.Refusal, ZH: d.RefusalZH, EN: d.RefusalEN, Upstream: "answer", History: "heal"},
 		OnViolation: d.OnViolation,
 		Profile:     d.Profile,
 		Privacy:     PrivacyConfig{In: d.Privacy.In, Out: d.Privacy.Out},

@@ -103,7 +103,9 @@ func (w *yamlWriter) value(v reflect.Value, indent string) {
 	case reflect.Slice:
 		if v.Len() == 0 {
 			w.WriteString(" []\n")
-			w.example(v.Type().Elem(), indent)
+			if v.Type().Elem().Kind() == reflect.Struct {
+				w.example(v.Type().Elem(), indent)
+			}
 			return
 		}
 		w.WriteByte('\n')

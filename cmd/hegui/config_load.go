@@ -172,6 +172,11 @@ func (c configFile) check() error {
 		if u.URL == "" {
 			bad(at+".url", "give the address up to and without /chat/completions")
 		}
+		for k, r := range u.Refusals {
+			if err := r.row(u.Name).Validate(); err != nil {
+				bad(fmt.Sprintf("%s.refusals[%d]", at, k), "%v", err)
+			}
+		}
 		if u.BreakerFailures < 1 {
 			bad(at+".breaker_failures", "%d: give at least 1", u.BreakerFailures)
 		}
@@ -186,6 +191,9 @@ func (c configFile) check() error {
 			if c.answersWithSample(r) && !c.isSample(r.Model) {
 				bad(fmt.Sprintf("services[%d].models[%d].model", i, k), "%q is answered by the built-in sample model; its dossier needs sample: true, so that every page says so", r.Model)
 			}
+		}
+		if u := s.Refusal.Upstream; u != "answer" && u != "next" {
+			bad(fmt.Sprintf("services[%d].refusal.upstream", i), "%q: use answer or next", u)
 		}
 		a := s.Agreement
 		if (a.ZHFile == "") != (a.ENFile == "") || (a.ZHFile == "") != (a.Number == "") {
