@@ -70,6 +70,7 @@ type ImportReport struct {
 	Problems   []Problem      `json:"problems,omitempty"` // the first of those set aside
 	Unmapped   map[string]int `json:"unmapped,omitempty"` // foreign categories without a risk, with their entries
 	Quarantine int            `json:"quarantine"`         // taken in quarantine, because their category has no risk
+	Unread     int            `json:"unread,omitempty"`   // columns of a table without headings whose meaning is not known
 }
 
 // Imported is a list that was read.

@@ -128,6 +128,17 @@ func TestExportImports(t *testing.T) {
 	})
 }
 
+// TestTablesSayWhatTheyLose: columns that nobody can name and rows without a word are told of, and refused when strict.
+func TestTablesSayWhatTheyLose(t *testing.T) {
+	list, err := Import("a.csv", []byte("贩卖冰毒,A1h,block,4\n,A1h,block,4\n"), ImportOptions{})
+	if err != nil || list.Report.Unread != 2 || list.Report.SetAside != 1 || list.Report.Taken != 1 {
+		t.Errorf("%+v, %v", list.Report, err)
+	}
+	if _, err := Import("a.csv", []byte("贩卖冰毒,A1h,block,4\n"), ImportOptions{Strict: true}); err == nil || !strings.Contains(err.Error(), "text,category,tier,severity") {
+		t.Error(err)
+	}
+}
+
 func FuzzImport(f *testing.F) {
 	f.Add("a.txt", []byte("坏词\t3\na+b\n"))
 	f.Add("a.csv", []byte("词,类别\n\"坏,毒品\n"))

@@ -214,6 +214,11 @@ func (im *importer) sheet(text []byte) error {
 					h["category"] = 1
 				}
 			}
+			if im.report.Unread = len(row) - len(h); im.report.Unread > 0 && im.o.Strict {
+				if err := im.aside(line, "headings", strings.Join(row, ","), "are missing; begin the table with a row such as text,category,tier,severity"); err != nil {
+					return err
+				}
+			}
 		}
 		if err := im.row(line, h, row); err != nil {
 			return err
@@ -232,6 +237,8 @@ func (im *importer) row(line int, h columns, row []string) error {
 	}
 	text := get("text")
 	switch {
+	case text == "" && slices.ContainsFunc(row, func(cell string) bool { return strings.TrimSpace(cell) != "" }):
+		return im.aside(line, "text", "", "is empty; give the word, or take the row out")
 	case text == "" || strings.HasPrefix(text, "#"):
 		im.report.Blank++
 		return nil

@@ -103,6 +103,9 @@ func printReport(o out, r lexicon.Imported) {
 	for _, name := range slices.Sorted(maps.Keys(r.Report.Unmapped)) {
 		o.printf("  category %q has no risk: %d entries in quarantine; name one with --map %s=A1h\n", name, r.Report.Unmapped[name], name)
 	}
+	if r.Report.Unread > 0 {
+		o.printf("  %d columns were not read: the table has no row of headings; begin it with one such as text,category,tier,severity\n", r.Report.Unread)
+	}
 	o.printf("%s: %s, %d lines: %d entries, %d duplicates, %d set aside; %d added, %d changed, %d as they were, %d kept as the register has them\n", r.Name, r.Report.Encoding,
 		r.Report.Lines, r.Report.Taken, r.Report.Duplicates, r.Report.SetAside, r.Taken.Added, r.Taken.Changed, r.Taken.Unchanged, r.Taken.Kept)
 }

@@ -91,6 +91,9 @@ func (c screenCmd) Run(ctx context.Context, o out) error {
 			return usageError{err.Error()}
 		}
 		defer f.Close()
+		if about, err := f.Stat(); err == nil && about.IsDir() {
+			return usageError{c.File + " is a directory; name a file"}
+		}
 		in = f
 	}
 	w := bufio.NewWriter(o.stdout)
