@@ -1,12 +1,15 @@
 package signals
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Domain is an entry of an operator's list. It holds for its subdomains too.
@@ -27,11 +30,48 @@ type Address struct {
 }
 
 var linkShape = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)(?:https?|hxxps?|ftp)[\x{200b}-\x{200d}]*[:：]//[^\s/?#"'<>，！？；（）]{1,253}|(?:[\p{L}\p{N}][\p{L}\p{N}\x{200b}-\x{200d}-]{0,62}[.．。｡])+(?:com|cn|net|org|top|xyz|vip|cc|info|io|me|ru|club|shop|site|online)\b`)
+	return regexp.MustCompile(`(?i)(?:https?|hxxps?|ftp)[\x{200b}-\x{200d}]*[:：]//[^\s/?#"'<>，！？；（）]{1,253}|(?:[\p{L}\p{N}][\p{L}\p{N}\x{200b}-\x{200d}-]{0,62}[.．。｡])+(?:` + topLevels + `)\b`)
 })
+
+const topLevels = "com|cn|net|org|top|xyz|vip|cc|info|io|me|ru|club|shop|site|online"
+
+// topLevel tells whether a text begins with one of them.
+func topLevel(text []byte) bool {
+	n := 0
+	for n < len(text) && n < 7 && text[n]|0x20 >= 'a' && text[n]|0x20 <= 'z' {
+		n++
+	}
+	return n > 1 && slices.Contains(strings.Split(topLevels, "|"), strings.ToLower(string(text[:n])))
+}
+
+// mayLink tells texts that can hold a link from nearly all others: a scheme, or a dot with a letter right behind it.
+func mayLink(text []byte) bool {
+	if bytes.Contains(text, []byte("//")) {
+		return true
+	}
+	for i := 1; i < len(text); i++ {
+		if c := text[i] | 0x20; c < 'a' || c > 'z' {
+			continue
+		}
+		dot := text[i-1] == '.'
+		if i >= 3 && text[i-1] >= utf8.RuneSelf {
+			switch string(text[i-3 : i]) {
+			case "．", "。", "｡":
+				dot = true
+			}
+		}
+		if dot && topLevel(text[i:]) {
+			return true
+		}
+	}
+	return false
+}
 
 // Links finds the addresses of a text, also with full-width dots and invisible characters.
 func Links(text []byte) []Address {
+	if !mayLink(text) {
+		return nil
+	}
 	var out []Address
 	for _, m := range linkShape().FindAllIndex(text, 1000) {
 		host := strings.ToLower(string(text[m[0]:m[1]]))

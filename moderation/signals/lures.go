@@ -1,6 +1,7 @@
 package signals
 
 import (
+	"bytes"
 	"regexp"
 	"sync"
 )
@@ -10,6 +11,9 @@ import (
 //
 // Numbers of public services (110, 12345, 95588, 400-…) pass, and so does a name of a channel without a number.
 func Lures(text []byte) []Finding {
+	if !digits(text, 5) && bytes.IndexByte(text, '@') < 0 && !called(text) {
+		return nil
+	}
 	p := lurePatterns()
 	var out []Finding
 	for _, m := range p.channel.FindAllSubmatchIndex(text, 256) {
@@ -25,6 +29,42 @@ func Lures(text []byte) []Finding {
 		out = append(out, Finding{Signal: Lure, Category: "A3e", Start: m[0], End: m[1], Score: 0.6, Reason: "a telephone number with an invitation"})
 	}
 	return out
+}
+
+// digits tells whether so many digits stand near one another, which every number does.
+func digits(text []byte, n int) bool {
+	run, gap := 0, 0
+	for _, c := range text {
+		switch {
+		case c >= '0' && c <= '9':
+			if run, gap = run+1, 0; run >= n {
+				return true
+			}
+		case gap < 2:
+			gap++
+		default:
+			run = 0
+		}
+	}
+	return false
+}
+
+// called tells whether a channel is named whose accounts need no number.
+func called(text []byte) bool {
+	for _, name := range [...]string{"信", "芯", "微X", "卫星", "扣", "Q", "q", "企鹅", "球球", "电报", "纸飞机", "群号", "裙号"} {
+		if bytes.Contains(text, []byte(name)) {
+			return true
+		}
+	}
+	for i := 0; i+1 < len(text); i++ {
+		switch a, b := text[i]|0x20, text[i+1]|0x20; {
+		case (a == 'v' || a == 'w') && b == 'x', a == 't' && b == 'g',
+			a == 'w' && b == 'e' && i+2 < len(text) && (text[i+2]|0x20 == 'c' || text[i+2]|0x20 == 'i'),
+			a == 't' && b == 'e' && i+2 < len(text) && text[i+2]|0x20 == 'l':
+			return true
+		}
+	}
+	return false
 }
 
 type lureTable struct{ channel, phone, service *regexp.Regexp }

@@ -11,7 +11,9 @@ import (
 // The zero value is ready. Not safe for concurrent use.
 type Loop struct {
 	ring    [ringSize]rune
-	same    [maxPeriod + 1]int // runes in a row that equal the rune a period before
+	last    [ringSize]int // where runes that hash alike stood last, plus 1
+	period  int           // that the text follows now; 0: none
+	same    int           // runes in a row that equal the rune a period before
 	runes   int
 	letter  int // rune at which the last letter or digit stood
 	bytes   int
@@ -25,7 +27,27 @@ const (
 	loopTimes   = 10  // repeats
 	loopRunes   = 200 // and runes, at least
 	loopOfSigns = 8 * loopRunes
+	loopGram    = 4 // runes by which a period is found
 )
+
+// gram is the slot of the last runes.
+func (l *Loop) gram() int {
+	h := uint32(2166136261)
+	for k := range loopGram {
+		h = (h ^ uint32(l.ring[(l.runes-k)%ringSize])) * 16777619
+	}
+	return int(h>>16) % ringSize
+}
+
+// alike tells whether the last runes are those that ended at a place.
+func (l *Loop) alike(at int) bool {
+	for k := range loopGram {
+		if at < k || l.ring[(l.runes-k)%ringSize] != l.ring[(at-k)%ringSize] {
+			return false
+		}
+	}
+	return true
+}
 
 // Write takes the next bytes and tells the first runaway repetition, once. Its Start is where the repetition begins.
 func (l *Loop) Write(chunk []byte) []Finding {
@@ -50,16 +72,20 @@ func (l *Loop) step(r rune, size int) []Finding {
 	if unicode.IsLetter(r) || unicode.IsDigit(r) {
 		l.letter = l.runes
 	}
-	for p := 1; p <= maxPeriod && p <= l.runes; p++ {
-		if l.ring[(l.runes-p)%ringSize] != r {
-			l.same[p] = 0
-			continue
+	if l.period > 0 && l.ring[(l.runes-l.period)%ringSize] == r {
+		l.same++
+	} else {
+		l.period, l.same = 0, 0
+	}
+	l.ring[l.runes%ringSize] = r
+	if l.runes >= loopGram {
+		slot := l.gram()
+		if at := l.last[slot] - 1; l.period == 0 && at >= 0 && l.runes-at <= maxPeriod && l.alike(at) {
+			l.period, l.same = l.runes-at, loopGram
 		}
-		l.same[p]++
-		n := l.same[p] + p
-		if n < loopRunes || n < loopTimes*p || l.runes-l.letter >= p && n < loopOfSigns {
-			continue
-		}
+		l.last[slot] = l.runes + 1
+	}
+	if p, n := l.period, l.same+l.period; p > 0 && n >= loopRunes && n >= loopTimes*p && (l.runes-l.letter < p || n >= loopOfSigns) {
 		back := 0
 		for k := range min(n, ringSize, l.runes+1) { // the bytes of the runes still at hand; the rest by their mean
 			if k == 0 {
@@ -71,7 +97,6 @@ func (l *Loop) step(r rune, size int) []Finding {
 		back = back * n / min(n, ringSize, l.runes+1)
 		return []Finding{{Signal: Repetition, Start: max(0, l.bytes-back), End: l.bytes, Score: 1, Reason: fmt.Sprintf("%d characters repeated %d times", p, n/p)}}
 	}
-	l.ring[l.runes%ringSize] = r
 	l.runes++
 	return nil
 }
