@@ -159,7 +159,7 @@ func (r *Record) generated() bool {
 func (r *Record) categories() string {
 	out := " "
 	for _, f := range r.Findings {
-		if !strings.Contains(out, " "+f.Category+" ") {
+		if f.Category != "" && !strings.Contains(out, " "+f.Category+" ") {
 			out += f.Category + " "
 		}
 	}

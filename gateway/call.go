@@ -45,6 +45,7 @@ type call struct {
 	lexicon  *moderation.Lexicon
 	policy   *moderation.Policy
 	asked    []moderation.Detector // besides the lexicon
+	watches  *signalSet            // besides words; nil: nothing
 	edits    []edit
 	masked   bool
 	scratch  []byte

@@ -62,6 +62,7 @@ type Gateway struct {
 	stopped  context.Context
 
 	memory     *memory
+	signalSets signalSets
 	answeredBy sync.Map // artefact by detector: what its last answer came from
 
 	degradedMu sync.Mutex

@@ -94,6 +94,7 @@ func (g *Gateway) outage(c *call, name string, mode func(service.Modes) service.
 func authenticate(ctx context.Context, g *Gateway, c *call) *Interruption {
 	if p, ok := ctx.Value(probeKey{}).(*probeCall); ok { // hegui's own self-test, which has no key
 		c.key, c.service = service.Key{ID: "probe", Service: p.service.ID, Application: exchange.ProbeApplication}, p.service
+		c.watches = g.signalSets.of(c.service)
 		return nil
 	}
 	scheme, secret, ok := strings.Cut(c.r.Header.Get("Authorization"), " ")
@@ -116,6 +117,7 @@ func authenticate(ctx context.Context, g *Gateway, c *call) *Interruption {
 	if !ok {
 		return unavailable("service_unavailable", "the service of this key is not in force")
 	}
+	c.watches = g.signalSets.of(c.service)
 	return nil
 }
 

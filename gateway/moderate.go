@@ -96,6 +96,7 @@ func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
 			c.found(c.lexical("in", t.channel, 0, f))
 			s.weigh(&in, f, s.table.Decide(moderation.CaseOf(f)))
 		}
+		s.signals(&in)
 		if len(in.text) > 0 {
 			s.texts = append(s.texts, in)
 		}

@@ -46,6 +46,7 @@ type channel struct {
 	mask           *privacy.Stream
 	prefix, suffix string // JSON around a piece of it inside a delta
 	visible        []byte
+	signals        *outSignals
 	bypass         bool // a guard failed and the service's rule is open
 }
 
@@ -85,6 +86,7 @@ func (o *output) newChannel(name, prefix, suffix string) *channel {
 	scene.Channel = sceneChannel(name)
 	x := &channel{name: name, prefix: prefix, suffix: suffix, watch: moderation.NewWatch(o.ctx, moderation.WatchOptions{
 		Lexicon: o.c.lexicon, Scene: scene, Table: o.table, Detectors: o.c.asked, Observe: !o.enforce, Wake: o.wake, Now: o.g.o.Now})}
+	x.signals = o.newOutSignals()
 	if o.mask != "off" {
 		x.mask = privacy.NewStream()
 		if strings.HasSuffix(name, "arguments") || name == contentChannel && o.c.request.json {
@@ -152,6 +154,11 @@ func (o *output) step(ch *choice, x *channel, text []byte, last bool) (visible [
 }
 
 func (o *output) screen(ch *choice, x *channel, text []byte, last bool) ([]byte, *cut) {
+	keep, ended := o.signaled(ch, x, text, last)
+	all := text
+	if ended != nil {
+		text = text[:keep]
+	}
 	var step moderation.WatchStep
 	if len(text) == 0 && !last {
 		step = x.watch.Poll()
@@ -166,13 +173,19 @@ func (o *output) screen(ch *choice, x *channel, text []byte, last bool) ([]byte,
 		released = append(released, step.Release...)
 		stop = o.saw(ch, x, step)
 	}
+	if stop == nil {
+		stop = ended
+	}
 	if stop != nil {
 		if held := x.watch.Held(); len(o.c.withheld)+len(held) <= maxKept {
 			o.c.withheld = append(o.c.withheld, held...)
 		}
+		if rest := all[keep:]; len(o.c.withheld)+len(rest) <= maxKept {
+			o.c.withheld = append(o.c.withheld, rest...)
+		}
 	}
 	if !o.enforce { // observe: everything passes, findings are recorded
-		released = text
+		released = all
 	}
 	if x.mask == nil {
 		return released, stop

@@ -238,7 +238,7 @@ func TestDetectorsInStreams(t *testing.T) {
 		for _, r := range long + "这是毒药" + long {
 			pieces = append(pieces, string(r))
 		}
-		h := ruled(t, noRow, says(pieces...), func(s *service.Service) { s.Label = "ui" }, d)
+		h := ruled(t, noRow, says(pieces...), func(s *service.Service) { s.Label, s.Signals = "ui", nil }, d)
 		r := h.chat("你好", true, "X-Hegui-Events", "moderation")
 		s := r.stream(t)
 		from := utf8.RuneCountInString(long + "这是")

@@ -36,6 +36,7 @@ type Service struct {
 	History           string      `json:"history,omitempty"`       // what becomes of refused turns that history brings back: heal (or empty), refuse, pass
 	OnViolation       string      `json:"on_violation"`            // stop, retract or replace; the wire form of DESIGN §4 rule 4
 	Profile           string      `json:"profile,omitempty"`       // scenario, for rows of the moderation policy; empty: none
+	Signals           *Signals    `json:"signals,omitempty"`       // what is watched for besides words; nil: nothing
 	Privacy           PrivacyMode `json:"privacy"`
 	Modes             Modes       `json:"modes"`
 	KeepContent       bool        `json:"keep_content"`        // seal and keep requests and answers; false keeps commitments only

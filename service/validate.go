@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hegui/hegui/label"
+	"github.com/hegui/hegui/moderation/signals"
 )
 
 // Defaults is a service with every setting at its default and nothing of its own yet: no names, models or agreement.
@@ -28,6 +29,7 @@ func Defaults(id string) Service {
 		RefusalZH:      "抱歉，这个请求无法处理。您可以换一种说法，或询问其他问题。如有异议，可通过服务说明页面提出申诉。",
 		RefusalEN:      "Sorry, this request cannot be handled. You may rephrase it or ask something else. If you disagree, you can appeal on the page about this service.",
 		OnViolation:    "stop",
+		Signals:        &Signals{On: []string{signals.Jailbreak, signals.Leak, signals.Repetition}},
 		Privacy:        PrivacyMode{In: "mask", Out: "mask"},
 		Modes:          Modes{ModerateIn: enforce, ModerateOut: enforce, Privacy: enforce, Label: enforce},
 		KeepContent:    true,
@@ -259,6 +261,7 @@ func (c *checker) service(s *Service, models map[string]bool, texts map[string]s
 	if s.Profile != "" {
 		c.id("profile", s.Profile)
 	}
+	c.signals(s.Signals)
 	c.oneOf("privacy.in", s.Privacy.In, "off", "observe", "mask")
 	c.oneOf("privacy.out", s.Privacy.Out, "off", "observe", "mask")
 	for _, m := range []struct {

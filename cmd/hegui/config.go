@@ -224,6 +224,10 @@ type ServiceConfig struct {
 	// Scenario profile: rows of the policy can ask for it. Lower-case letters, digits, hyphens; empty: none.
 	Profile string `yaml:"profile"`
 
+	// What is watched for besides words. What is found is evidence; rows of the policy with detector: [jailbreak] and so on
+	// say what follows.
+	Signals SignalsConfig `yaml:"signals"`
+
 	// Personal information (Art 11): resident IDs, mobile and bank card numbers, e-mail addresses.
 	Privacy PrivacyConfig `yaml:"privacy"`
 
@@ -348,6 +352,22 @@ type RefusalConfig struct {
 	// What becomes of turns that were refused before when a client sends them again as history: heal shows the model a neutral
 	// placeholder in their place, refuse refuses the conversation, pass sends on what only a provider had refused.
 	History string `yaml:"history"`
+}
+
+// SignalsConfig says what is watched for besides words.
+type SignalsConfig struct {
+	// jailbreak (attempts to change the model's role), leak (of the system prompt), repetition (without end), secret (keys and
+	// tokens), link (denied domains, look-alikes), lure (contacts at other channels, 引流), topic, script.
+	On []string `yaml:"on"`
+
+	// For script: names of the scripts that your detectors cover, as Unicode has them (Han, Latin, Hangul, Tibetan, Arabic, …).
+	Scripts []string `yaml:"scripts"`
+
+	// For link: CSV with the headings name,owner,expires,allowed; expires is the last day (YYYY-MM-DD), allowed true or false.
+	DomainsFile string `yaml:"domains_file"`
+
+	// For topic: CSV with the headings topic,denied,text; one row a sample, of denied and of allowed topics.
+	TopicsFile string `yaml:"topics_file"`
 }
 
 // PrivacyConfig says what is done with personal information that is found.

@@ -100,6 +100,10 @@ func (c configFile) declaration() (service.Declaration, error) {
 	}
 	for i, s := range c.Services {
 		v := s.service()
+		var err error
+		if v.Signals, err = c.signals(fmt.Sprintf("services[%d]", i), s.Signals); err != nil {
+			return d, err
+		}
 		if s.Agreement.Number != "" {
 			t, err := c.agreement(i)
 			if err != nil {
@@ -137,6 +141,7 @@ func (s ServiceConfig) service() service.Service {
 			TrainingZH: x.TrainingZH, TrainingEN: x.TrainingEN},
 		Label: label.Place(s.Label.Place), LabelLang: s.Label.Lang,
 		Refusal: s.Refusal.As, RefusalZH: s.Refusal.ZH, RefusalEN: s.Refusal.EN, PastRefusals: s.Refusal.Upstream == "next", History: history(s.Refusal.History), OnViolation: s.OnViolation, Profile: s.Profile,
+		Signals: s.Signals.plain(),
 		Privacy: service.PrivacyMode{In: s.Privacy.In, Out: s.Privacy.Out},
 		Modes: service.Modes{ModerateIn: mode(s.Modes.ModerateIn), ModerateOut: mode(s.Modes.ModerateOut),
 			Privacy: mode(s.Modes.Privacy), Label: mode(s.Modes.Label)},

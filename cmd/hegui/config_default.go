@@ -28,6 +28,7 @@ func defaultUpstream() UpstreamConfig {
 		FirstByte:       Duration(60 * time.Second),
 		Idle:            Duration(60 * time.Second),
 		BreakerFailures: 5,
+		Refusals:        []RefusalRowConfig{},
 		BreakerPause:    Duration(10 * time.Second),
 	}
 }
@@ -45,6 +46,7 @@ func defaultService() ServiceConfig {
 		Refusal:     RefusalConfig{As: d.Refusal, ZH: d.RefusalZH, EN: d.RefusalEN, Upstream: "answer", History: "heal"},
 		OnViolation: d.OnViolation,
 		Profile:     d.Profile,
+		Signals:     SignalsConfig{On: d.Signals.On, Scripts: []string{"Han", "Latin"}},
 		Privacy:     PrivacyConfig{In: d.Privacy.In, Out: d.Privacy.Out},
 		Modes: ModesConfig{ModerateIn: mode(d.Modes.ModerateIn), ModerateOut: mode(d.Modes.ModerateOut),
 			Privacy: mode(d.Modes.Privacy), Label: mode(d.Modes.Label)},

@@ -108,6 +108,14 @@ func (w *yamlWriter) value(v reflect.Value, indent string) {
 			}
 			return
 		}
+		if v.Type().Elem().Kind() == reflect.String {
+			list := make([]string, v.Len())
+			for i := range list {
+				list[i] = quoteYAML(v.Index(i).String())
+			}
+			fmt.Fprintf(w, " [%s]\n", strings.Join(list, ", "))
+			return
+		}
 		w.WriteByte('\n')
 		for i := range v.Len() {
 			w.fields(v.Index(i), indent+"    ", "- ")
