@@ -43,6 +43,10 @@ const (
 	ReviewSettled  Verb = "review.settled"
 	ReviewErased   Verb = "review.erased"
 
+	AnswerDrafted  Verb = "answer.drafted"
+	AnswerApproved Verb = "answer.approved"
+	AnswerRetired  Verb = "answer.retired"
+
 	ClassifierTrained Verb = "classifier.trained"
 	ClassifierMoved   Verb = "classifier.moved"
 
@@ -75,6 +79,9 @@ func Verbs() []VerbDoc {
 		{LexiconInForce, true, "A compiled lexicon took effect on a node. Body: hash, entries, counts per risk, and what of the must-answer bank is refused."},
 		{LexiconDrafted, false, "The draft of the installation's own word-list entries changed, was proposed for publishing or was discarded. Body: what, counts; never a text."},
 		{LexiconVersion, true, "A version of the installation's own word-list entries was published; nodes compile it and report lexicon.in_force. Body: hash, counts, figures of the gate, who approved."},
+		{AnswerDrafted, false, "A version of an approved answer was written. Body: version, hash, risk, days."},
+		{AnswerApproved, true, "A version of an approved answer was put in force by another person than its author. Body: version, hash."},
+		{AnswerRetired, true, "A version of an approved answer was taken out of force, or a draft dropped. Body: version, hash, reason."},
 		{PolicyInForce, true, "A moderation policy took effect on a node. Body: hash, name, rows, and gaps: risks of A.1 for which it lets hits of the block tier go on."},
 		{KeyIssued, true, "A key was issued to an application. Body: service, application, expiry; never the secret."},
 		{KeyRevoked, true, "A key was revoked. Body: reason."},
