@@ -101,6 +101,9 @@ type Record struct {
 	// Provider is the row of the table of refusals that told that the model's provider refused (upstream/refusals.yaml).
 	Provider string `json:"provider,omitempty"`
 
+	// Answer is the approved answer that was given (id@version, "draft" when a model worded it), or "observed"/"not given" before it.
+	Answer string `json:"answer,omitempty"`
+
 	// Turns are commitments to what was refused in this exchange, so that it can be told when history brings it back.
 	Turns []string `json:"refused_turns,omitempty"`
 

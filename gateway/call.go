@@ -65,12 +65,15 @@ type call struct {
 	withheld []byte
 	notice   string // the refusal that was shown instead of the rest
 	cuts     string // worst verdict of the output
+	riskIn   string // that the input was refused or guided for
 	risk     string // category of the first violation in the output; for operators
 	reason   string // its reason code, for everybody
 	labels   string // text, ui or none, as written
 	implicit string // see Gateway.implicit
 	input    string // commitment to the request
 
+	approved  *approved // the answer in place of the model's; nil: the model is asked
+	answer    string    // as the record names it
 	response  *upstream.Response
 	refusedBy *upstream.Refusal // the provider's no, if that is why the answer ended
 	refused   []string          // commitments to what was refused
@@ -206,7 +209,7 @@ func (g *Gateway) record(c *call) exchange.Record {
 	return exchange.Record{
 		Intent: g.intent(c), Ended: g.o.Now().UTC(), Verdict: exchange.Allow, Route: c.target, Answered: clip(c.answered, 200), Tries: c.tries,
 		Label: c.labels, Checked: c.checked, Findings: c.sorted(), Total: c.total, Usage: c.usage, Guards: c.outages, FirstMS: c.firstMS(),
-		Provider: c.provider(), Turns: c.refused, Healed: c.healed,
+		Provider: c.provider(), Answer: c.answer, Turns: c.refused, Healed: c.healed,
 	}
 }
 
@@ -308,14 +311,7 @@ func (g *Gateway) answer(c *call) {
 		defer cancel()
 		begun <- g.o.Exchanges.Begin(ctx, intent)
 	}()
-	response, err := c.pool.Do(ctx, c.targets(), upstream.Request{
-		Method: http.MethodPost, Path: c.op.path, Stream: c.stream, Header: c.forward(), PastRefusals: c.service.PastRefusals,
-		Body: func(t upstream.Target) []byte {
-			if c.probe {
-				return c.request.withModel("probe", c.edits)
-			}
-			return c.request.withModel(t.Model, c.edits)
-		}})
+	response, err := g.respond(ctx, c)
 	if beginErr := <-begun; beginErr != nil {
 		if err == nil {
 			_ = response.Body.Close()
@@ -341,6 +337,21 @@ func (g *Gateway) answer(c *call) {
 	default:
 		g.deliverPlain(ctx, c, response)
 	}
+}
+
+// respond gets the answer: the model's, or the approved one.
+func (g *Gateway) respond(ctx context.Context, c *call) (*upstream.Response, error) {
+	if c.approved != nil {
+		return c.answerResponse(), nil
+	}
+	return c.pool.Do(ctx, c.targets(), upstream.Request{
+		Method: http.MethodPost, Path: c.op.path, Stream: c.stream, Header: c.forward(), PastRefusals: c.service.PastRefusals,
+		Body: func(t upstream.Target) []byte {
+			if c.probe {
+				return c.request.withModel("probe", c.edits)
+			}
+			return c.request.withModel(t.Model, c.edits)
+		}})
 }
 
 func (c *call) targets() []upstream.Target {

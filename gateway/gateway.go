@@ -16,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hegui/hegui/answers"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/moderation"
@@ -38,6 +39,7 @@ type Options struct {
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer
 	Detectors []moderation.Detector // besides the lexicon; may be empty
+	Answers   *answers.Register     // approved answers; nil: none
 
 	// Classifiers are further detectors, which may change while the gateway runs; an exchange keeps those it began with. Nil: none.
 	Classifiers func() []moderation.Detector
@@ -76,7 +78,7 @@ var errDrained = errors.New("hegui is shutting down")
 func New(o Options) (*Gateway, error) {
 	if o.Journal == nil || o.Vault == nil || o.Exchanges == nil || o.Services == nil || o.Users == nil || o.Pool == nil ||
 		o.Lexicon == nil || o.Policy == nil || o.PortalURL == nil || o.Log == nil || o.Metrics == nil {
-		return nil, errors.New("gateway: an option is missing; all but Detectors, Classifiers, Ended and Now are required")
+		return nil, errors.New("gateway: an option is missing; all but Detectors, Answers, Classifiers, Ended and Now are required")
 	}
 	for _, d := range o.Detectors {
 		if err := d.Describe().Validate(); err != nil {
