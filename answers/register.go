@@ -129,12 +129,7 @@ func (r *Register) Set(ctx context.Context, who journal.Actor, list ...Answer) (
 	var written []Version
 	var events []journal.Event
 	for _, a := range list {
-		body, err := json.Marshal(a)
-		if err != nil {
-			return nil, fmt.Errorf("answers: %w", err)
-		}
-		sum := sha256.Sum256(body)
-		v := Version{Answer: a, N: 1, State: Draft, Author: who, At: now, Hash: hex.EncodeToString(sum[:])}
+		v := Version{Answer: a, N: 1, State: Draft, Author: who, At: now, Hash: hashOf(a)}
 		before, err := r.versions(ctx, ` WHERE id = $1 ORDER BY n DESC LIMIT 1`, a.ID)
 		if err != nil {
 			return nil, err
@@ -175,6 +170,13 @@ func (r *Register) Set(ctx context.Context, who journal.Actor, list ...Answer) (
 		return nil, fmt.Errorf("answers: %w", err)
 	}
 	return written, nil
+}
+
+// hashOf is the SHA-256 of an answer as it is stored.
+func hashOf(a Answer) string {
+	body, _ := json.Marshal(a) // strings only
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
 }
 
 // event tells of a version by its hash; texts stay out of the journal.

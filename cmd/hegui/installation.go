@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hegui/hegui/answers"
 	"github.com/hegui/hegui/console"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/store"
@@ -73,6 +74,7 @@ type installation struct {
 	staff     *operator.Register
 	lexicon   *lexicon.Workbench
 	reviews   *review.Register
+	answers   *answers.Register
 }
 
 // openExisting opens an installation that some server has made before.
@@ -140,6 +142,9 @@ func openInstallation(ctx context.Context, c configFile, readOnly bool) (in *ins
 		return in, err
 	}
 	if in.staff, err = operator.Open(ctx, in.db, in.journal); err != nil {
+		return in, err
+	}
+	if in.answers, err = answers.Open(ctx, in.db, in.journal); err != nil {
 		return in, err
 	}
 	if in.lexicon, err = in.workbench(ctx); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/hegui/hegui/answers"
 	"github.com/hegui/hegui/lexicon"
 	"github.com/hegui/hegui/operator"
 	"github.com/hegui/hegui/service"
@@ -33,6 +34,7 @@ type cli struct {
 	Doctor   doctorCmd   `cmd:"" help:"Check this machine and installation, and say how to mend what is wrong."`
 	Check    checkCmd    `cmd:"" help:"Compute the obligation register now."`
 	Lexicon  lexiconCmd  `cmd:"" help:"The installation's word lists: import, measure, publish."`
+	Answers  answersCmd  `cmd:"" help:"Approved answers (代答): import, approve, try."`
 	Screen   screenCmd   `cmd:"" help:"Look through a file with the lexicon; JSON lines out."`
 	Journal  journalCmd  `cmd:"" help:"Verify, prove and export evidence."`
 	Keys     keysCmd     `cmd:"" help:"Keys of applications."`
@@ -127,12 +129,14 @@ func wrongUse(err error) bool {
 		invalidL *lexicon.InvalidError
 		unread   *lexicon.UnreadError
 		declared service.Invalid
+		invalidA *answers.InvalidError
 	)
 	for _, refused := range []error{service.ErrUnknownKey, service.ErrRevokedKey, users.ErrNotSuspended, users.ErrErased, operator.ErrLastOwner, operator.ErrLoginTaken,
-		lexicon.ErrUnknown, lexicon.ErrNoVersion, lexicon.ErrEmptyDraft, lexicon.ErrNoProposal, lexicon.ErrSamePerson, lexicon.ErrNotMeasured} {
+		lexicon.ErrUnknown, lexicon.ErrNoVersion, lexicon.ErrEmptyDraft, lexicon.ErrNoProposal, lexicon.ErrSamePerson, lexicon.ErrNotMeasured,
+		answers.ErrUnknown, answers.ErrState, answers.ErrSamePerson} {
 		if errors.Is(err, refused) {
 			return true
 		}
 	}
-	return errors.As(err, &usage) || errors.As(err, &invalidU) || errors.As(err, &invalidS) || errors.As(err, &invalidO) || errors.As(err, &invalidL) || errors.As(err, &unread) || errors.As(err, &declared)
+	return errors.As(err, &usage) || errors.As(err, &invalidU) || errors.As(err, &invalidS) || errors.As(err, &invalidO) || errors.As(err, &invalidL) || errors.As(err, &unread) || errors.As(err, &declared) || errors.As(err, &invalidA)
 }
