@@ -104,6 +104,9 @@ type Record struct {
 	// Answer is the approved answer that was given (id@version, "draft" when a model worded it), or "observed"/"not given" before it.
 	Answer string `json:"answer,omitempty"`
 
+	// Heightened is the measure by which the service followed a stricter profile of the policy for a time.
+	Heightened string `json:"heightened,omitempty"`
+
 	// Turns are commitments to what was refused in this exchange, so that it can be told when history brings it back.
 	Turns []string `json:"refused_turns,omitempty"`
 

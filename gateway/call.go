@@ -72,12 +72,13 @@ type call struct {
 	implicit string // see Gateway.implicit
 	input    string // commitment to the request
 
-	approved  *approved // the answer in place of the model's; nil: the model is asked
-	answer    string    // as the record names it
-	response  *upstream.Response
-	refusedBy *upstream.Refusal // the provider's no, if that is why the answer ended
-	refused   []string          // commitments to what was refused
-	healed    int               // turns of the history that the model is not shown
+	heightened string    // the measure by which the service follows a stricter profile
+	approved   *approved // the answer in place of the model's; nil: the model is asked
+	answer     string    // as the record names it
+	response   *upstream.Response
+	refusedBy  *upstream.Refusal // the provider's no, if that is why the answer ended
+	refused    []string          // commitments to what was refused
+	healed     int               // turns of the history that the model is not shown
 }
 
 // maxKept bounds what is kept of an answer, in bytes; commitments cover what is kept.
@@ -209,7 +210,7 @@ func (g *Gateway) record(c *call) exchange.Record {
 	return exchange.Record{
 		Intent: g.intent(c), Ended: g.o.Now().UTC(), Verdict: exchange.Allow, Route: c.target, Answered: clip(c.answered, 200), Tries: c.tries,
 		Label: c.labels, Checked: c.checked, Findings: c.sorted(), Total: c.total, Usage: c.usage, Guards: c.outages, FirstMS: c.firstMS(),
-		Provider: c.provider(), Answer: c.answer, Turns: c.refused, Healed: c.healed,
+		Provider: c.provider(), Answer: c.answer, Heightened: c.heightened, Turns: c.refused, Healed: c.healed,
 	}
 }
 

@@ -44,6 +44,9 @@ type Options struct {
 	// Classifiers are further detectors, which may change while the gateway runs; an exchange keeps those it began with. Nil: none.
 	Classifiers func() []moderation.Detector
 
+	// Heightened tells which stricter profile a service follows for a time, and by which measure. Nil: none ever.
+	Heightened func(ctx context.Context, service string) (profile, measure string, ok bool)
+
 	// Ended is told of every exchange once its record is durable, with the names of the detectors that looked at it; it must
 	// return at once. Nil: nobody is told.
 	Ended func(r exchange.Record, looked []string)
@@ -78,7 +81,7 @@ var errDrained = errors.New("hegui is shutting down")
 func New(o Options) (*Gateway, error) {
 	if o.Journal == nil || o.Vault == nil || o.Exchanges == nil || o.Services == nil || o.Users == nil || o.Pool == nil ||
 		o.Lexicon == nil || o.Policy == nil || o.PortalURL == nil || o.Log == nil || o.Metrics == nil {
-		return nil, errors.New("gateway: an option is missing; all but Detectors, Answers, Classifiers, Ended and Now are required")
+		return nil, errors.New("gateway: an option is missing; all but Detectors, Answers, Heightened, Classifiers, Ended and Now are required")
 	}
 	for _, d := range o.Detectors {
 		if err := d.Describe().Validate(); err != nil {

@@ -119,6 +119,11 @@ func authenticate(ctx context.Context, g *Gateway, c *call) *Interruption {
 		return unavailable("service_unavailable", "the service of this key is not in force")
 	}
 	c.watches = g.signalSets.of(c.service)
+	if g.o.Heightened != nil {
+		if profile, measure, ok := g.o.Heightened(ctx, c.service.ID); ok {
+			c.service.Profile, c.heightened = profile, measure
+		}
+	}
 	return nil
 }
 

@@ -47,6 +47,11 @@ const (
 	AnswerApproved Verb = "answer.approved"
 	AnswerRetired  Verb = "answer.retired"
 
+	EmergencyDeclared Verb = "emergency.declared"
+	EmergencySigned   Verb = "emergency.signed"
+	EmergencyLapsed   Verb = "emergency.lapsed"
+	EmergencyEnded    Verb = "emergency.ended"
+
 	ClassifierTrained Verb = "classifier.trained"
 	ClassifierMoved   Verb = "classifier.moved"
 
@@ -82,6 +87,10 @@ func Verbs() []VerbDoc {
 		{AnswerDrafted, false, "A version of an approved answer was written. Body: version, hash, risk, days."},
 		{AnswerApproved, true, "A version of an approved answer was put in force by another person than its author. Body: version, hash."},
 		{AnswerRetired, true, "A version of an approved answer was taken out of force, or a draft dropped. Body: version, hash, reason."},
+		{EmergencyDeclared, true, "An emergency entry took effect, or a stricter period was set. Body: order, reason, end; the word only as its hash."},
+		{EmergencySigned, true, "The second signature under an emergency measure. Body: the measure."},
+		{EmergencyLapsed, true, "An emergency entry that nobody signed within a day went out of force by itself. Body: the measure."},
+		{EmergencyEnded, true, "An emergency measure came to its end, or was lifted with a reason. Body: the measure."},
 		{PolicyInForce, true, "A moderation policy took effect on a node. Body: hash, name, rows, and gaps: risks of A.1 for which it lets hits of the block tier go on."},
 		{KeyIssued, true, "A key was issued to an application. Body: service, application, expiry; never the secret."},
 		{KeyRevoked, true, "A key was revoked. Body: reason."},

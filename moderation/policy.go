@@ -115,6 +115,11 @@ func (p *Policy) Hash() string { return p.hash }
 // Rows is the number of rows.
 func (p *Policy) Rows() int { return len(p.rows) }
 
+// AsksFor tells whether a row asks for a scenario profile.
+func (p *Policy) AsksFor(profile string) bool {
+	return slices.ContainsFunc(p.rows, func(r row) bool { return slices.Contains(r.profiles, profile) })
+}
+
 // hashPolicy is the hash of a policy's text.
 func hashPolicy(text []byte) string {
 	sum := sha256.Sum256(text)

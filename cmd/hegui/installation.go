@@ -14,6 +14,7 @@ import (
 
 	"github.com/hegui/hegui/answers"
 	"github.com/hegui/hegui/console"
+	"github.com/hegui/hegui/emergency"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/journal"
@@ -75,6 +76,7 @@ type installation struct {
 	lexicon   *lexicon.Workbench
 	reviews   *review.Register
 	answers   *answers.Register
+	emergency *emergency.Register
 }
 
 // openExisting opens an installation that some server has made before.
@@ -145,6 +147,9 @@ func openInstallation(ctx context.Context, c configFile, readOnly bool) (in *ins
 		return in, err
 	}
 	if in.answers, err = answers.Open(ctx, in.db, in.journal); err != nil {
+		return in, err
+	}
+	if in.emergency, err = emergency.Open(ctx, in.db, in.journal); err != nil {
 		return in, err
 	}
 	if in.lexicon, err = in.workbench(ctx); err != nil {

@@ -21,6 +21,7 @@ const (
 	checkpointEvery = time.Minute
 	findingsEvery   = time.Hour
 	purgeEvery      = time.Hour
+	settleEvery     = time.Minute
 	lexiconEvery    = 250 * time.Millisecond // looks at one number in memory; reads nothing until the journal moves
 )
 
@@ -55,6 +56,7 @@ func (sv *server) startJobs(ctx context.Context) {
 	if sv.serves("worker") {
 		every(findingsEvery, 10*time.Second, sv.takeFindings) // after the first probes
 		every(purgeEvery, time.Minute, sv.purge)
+		every(settleEvery, settleEvery, sv.settle)
 	}
 }
 
@@ -98,6 +100,13 @@ func (sv *server) takeFindings(ctx context.Context) {
 	}
 	if ctx.Err() == nil {
 		sv.event(ctx, journal.FindingsTaken, journal.Ref{Kind: "node", ID: sv.in.config.Node}, map[string]any{"statuses": statuses})
+	}
+}
+
+// settle tells the journal of emergency measures that have come to their end or lapsed.
+func (sv *server) settle(ctx context.Context) {
+	if _, err := sv.in.emergency.Settle(ctx, journal.Actor{Kind: "system", ID: "emergency"}); err != nil && ctx.Err() == nil {
+		sv.log.Error("the end of emergency measures is not recorded", "error", err)
 	}
 }
 

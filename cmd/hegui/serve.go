@@ -206,7 +206,7 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	sv.gateway, err = gateway.New(gateway.Options{Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
 		Users: in.users, Pool: sv.pool, Lexicon: sv.lexicon.Load, Policy: sv.policy.Load, PortalURL: sv.portalURL, Log: sv.log, Metrics: metrics,
-		Answers: in.answers, Classifiers: sv.in.reviews.Detectors, Ended: sv.ended})
+		Answers: in.answers, Heightened: in.emergency.Profile, Classifiers: sv.in.reviews.Detectors, Ended: sv.ended})
 	if err != nil {
 		return sv, err
 	}
