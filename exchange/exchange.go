@@ -45,7 +45,7 @@ type Intent struct {
 	Application string    `json:"application"`
 	Key         string    `json:"key"`       // key id, never the secret
 	User        string    `json:"user"`      // pseudonym (users.Subject)
-	Operation   string    `json:"operation"` // chat, completion, embedding
+	Operation   string    `json:"operation"` // chat, completion, embedding; ScreenIn, ScreenOut
 	Model       string    `json:"model"`     // as asked for
 	Stream      bool      `json:"stream"`
 	Source      string    `json:"source"`      // client address and port (CSL 23, SAP item 3); kept as network log, see DESIGN §5
@@ -54,6 +54,9 @@ type Intent struct {
 	Input       string    `json:"input"`       // commitment to the request's text
 	Policy      string    `json:"policy"`      // hash of the moderation policy in force
 	Lexicon     string    `json:"lexicon"`     // hash of the lexicon in force
+
+	// Detached names the way a text came that hegui only judged and the application shows itself: api, dify, litellm, …
+	Detached string `json:"detached,omitempty"`
 }
 
 // Finding is one detector's hit as it is recorded: never the matched text, only its place and its entry.
@@ -123,6 +126,13 @@ type Content struct {
 	Withheld string          `json:"withheld"` // what was generated and not shown
 }
 
+// Operations of detached exchanges: hegui judged a text and the application shows it. What became of it is known only by an
+// acknowledgement, see Store.Acknowledge.
+const (
+	ScreenIn  = "screen_in"
+	ScreenOut = "screen_out"
+)
+
 // ProbeApplication marks the exchanges of hegui's own self-tests; Stats leaves them out.
 const ProbeApplication = "hegui-probe"
 
@@ -137,7 +147,7 @@ const (
 func (r *Record) generated() bool {
 	switch r.Verdict {
 	case Allow, Mask, Guide, Stop:
-		return r.Output != "" && r.Operation != "embedding"
+		return r.Output != "" && r.Operation != "embedding" && r.Detached == ""
 	}
 	return false
 }
