@@ -33,6 +33,7 @@ const (
 	UpstreamError Outcome = "upstream_error" // no answer could be had
 	Truncated     Outcome = "truncated"      // upstream broke off after content had been delivered; the client was told
 	Rejected      Outcome = "rejected"       // a guard turned the request away before any model saw it
+	Incomplete    Outcome = "incomplete"     // detached: the application did not send the whole text; nothing more was let through
 	Broken        Outcome = "broken"         // hegui itself died; found and closed at the next start
 )
 
@@ -96,6 +97,8 @@ type Record struct {
 	Usage    json.RawMessage `json:"usage"`    // as upstream reported it, or null
 	FirstMS  int64           `json:"first_ms"` // request to first byte of the answer, milliseconds
 	Guards   []Outage        `json:"guards"`   // guards that could not do their work, and the declared rule that was followed
+
+	Releasable int64 `json:"releasable,omitempty"` // detached: characters of the text that might be shown
 }
 
 // Checked counts the bytes of logical text each guard looked at; a guard that was off has -1.
