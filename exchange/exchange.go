@@ -57,7 +57,7 @@ type Intent struct {
 	Lexicon     string    `json:"lexicon"`     // hash of the lexicon in force
 
 	// Detached names the way a text came that hegui only judged and the application shows itself: api, dify, litellm, …
-	Detached string `json:"detached,omitempty"`
+	Detached string `json:"detached"`
 }
 
 // Finding is one detector's hit as it is recorded: never the matched text, only its place and its entry.
@@ -98,7 +98,7 @@ type Record struct {
 	FirstMS  int64           `json:"first_ms"` // request to first byte of the answer, milliseconds
 	Guards   []Outage        `json:"guards"`   // guards that could not do their work, and the declared rule that was followed
 
-	Releasable int64 `json:"releasable,omitempty"` // detached: characters of the text that might be shown
+	Releasable int64 `json:"releasable"` // detached: characters of the text that might be shown
 }
 
 // Checked counts the bytes of logical text each guard looked at; a guard that was off has -1.
