@@ -35,7 +35,7 @@ func (s *Store) Acknowledge(ctx context.Context, r Record, shown Shown, at time.
 		return fmt.Errorf("exchange: %w", err)
 	}
 	_, err = s.j.Commit(ctx, journal.Write{
-		Events: []journal.Event{{Who: journal.Actor{Kind: "application", ID: r.Application}, Verb: journal.ExchangeShown, Ref: journal.Ref{Kind: "exchange", ID: r.ID}, Body: body}},
+		Events:  []journal.Event{{Who: journal.Actor{Kind: "application", ID: r.Application}, Verb: journal.ExchangeShown, Ref: journal.Ref{Kind: "exchange", ID: r.ID}, Body: body}},
 		Inserts: []journal.Insert{{Into: s.shown, Args: []any{r.ID, at.UnixMilli(), r.Service, shown.Characters, shown.Labelled, shown.Within, s.j.Origin(), journal.SeqOf(0)}}},
 	})
 	if err == nil {
