@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 
 	"github.com/hegui/hegui/exchange"
@@ -37,10 +38,10 @@ func (h *harness) slice(session string, seq int, text string, done bool, more ..
 // otherNode is a second gateway on the same database, with nothing of the first in its memory.
 func (h *harness) otherNode() string {
 	o := h.gateway.o
-	other := *h.gateway
-	other.o = o
-	other.screens = newScreens(maxLive, maxLiveBytes)
-	server := httptest.NewServer((&other).Handler())
+	o.Metrics = prometheus.NewRegistry()
+	other, err := New(o)
+	must(h.t, err)
+	server := httptest.NewServer(other.Handler())
 	h.t.Cleanup(server.Close)
 	return server.URL
 }
