@@ -24,14 +24,16 @@ import (
 
 // call is one exchange on its way through the guards. One goroutine owns it.
 type call struct {
-	w       http.ResponseWriter
-	r       *http.Request
-	op      operation
-	started time.Time
-	id      string // of the exchange
-	content string // content ID
-	probe   bool   // one of hegui's own
-	pool    *upstream.Pool
+	w        http.ResponseWriter
+	r        *http.Request
+	op       operation
+	started  time.Time
+	id       string // of the exchange
+	content  string // content ID
+	probe    bool   // one of hegui's own
+	via      string // how a detached text came; empty for traffic
+	recorded bool   // nothing is left to record about a no
+	pool     *upstream.Pool
 
 	body     bytes.Buffer
 	request  request
@@ -72,6 +74,7 @@ type call struct {
 	implicit string // see Gateway.implicit
 	input    string // commitment to the request
 
+	alibaba    string    // action that was asked for, when the call came so
 	heightened string    // the measure by which the service follows a stricter profile
 	approved   *approved // the answer in place of the model's; nil: the model is asked
 	answer     string    // as the record names it
@@ -232,7 +235,7 @@ func (c *call) firstMS() int64 {
 func (g *Gateway) intent(c *call) exchange.Intent {
 	in := exchange.Intent{ID: c.id, At: c.started.UTC().Truncate(time.Millisecond), ContentID: c.content, Service: c.service.ID,
 		Application: c.key.Application, Key: c.key.ID, User: c.user.Subject, Operation: c.op.name, Model: c.route.Name, Stream: c.stream,
-		Source: c.r.RemoteAddr, Client: clip(c.r.UserAgent(), 200), Policy: c.policy.Hash(), Lexicon: c.lexicon.Hash()}
+		Source: c.r.RemoteAddr, Client: clip(c.r.UserAgent(), 200), Policy: c.policy.Hash(), Lexicon: c.lexicon.Hash(), Detached: c.via}
 	if a, ok := c.r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		in.Destination = a.String()
 	}

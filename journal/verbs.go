@@ -7,11 +7,13 @@ type Verb string
 
 // What can happen. Doc of each verb, for readers of an exported journal, is in Verbs.
 const (
-	ExchangeOpened  Verb = "exchange.opened"
-	ExchangeClosed  Verb = "exchange.closed"
-	ExchangeRefused Verb = "exchange.refused"
-	ContentRead     Verb = "content.read"
-	ContentPurged   Verb = "content.purged"
+	ExchangeOpened   Verb = "exchange.opened"
+	ExchangeClosed   Verb = "exchange.closed"
+	ExchangeRefused  Verb = "exchange.refused"
+	ExchangeScreened Verb = "exchange.screening"
+	ExchangeShown    Verb = "exchange.shown"
+	ContentRead      Verb = "content.read"
+	ContentPurged    Verb = "content.purged"
 
 	ServiceInForce Verb = "service.in_force"
 	ModelInForce   Verb = "model.in_force"
@@ -76,6 +78,8 @@ func Verbs() []VerbDoc {
 		{ExchangeOpened, false, "A request was admitted and is about to be sent upstream; durable before the first byte of the answer leaves. Body: exchange.Intent."},
 		{ExchangeClosed, false, "The final record of an exchange; durable before its last byte leaves. Body: exchange.Record."},
 		{ExchangeRefused, false, "A request was turned away before any model saw it. Body: exchange.Record."},
+		{ExchangeScreened, false, "An application began to send a text slice by slice to be judged; durable before it is told that any of it may be shown. Body: exchange.Intent."},
+		{ExchangeShown, false, "An application acknowledged what it showed of a text that it had only sent to be judged. Body: characters shown, whether it was labelled."},
 		{ContentRead, false, "A staff member opened stored content. Body: the reason given."},
 		{ContentPurged, false, "Sealed content past its retention was deleted. Body: service, time limit, count."},
 		{ServiceInForce, true, "A version of a service's declaration took effect. Body: its hash."},

@@ -22,6 +22,7 @@ const (
 	findingsEvery   = time.Hour
 	purgeEvery      = time.Hour
 	settleEvery     = time.Minute
+	screeningEvery  = 5 * time.Second
 	lexiconEvery    = 250 * time.Millisecond // looks at one number in memory; reads nothing until the journal moves
 )
 
@@ -45,6 +46,7 @@ func (sv *server) startJobs(ctx context.Context) {
 		})
 	}
 	if sv.serves("gateway") {
+		every(screeningEvery, screeningEvery, sv.sweepScreenings)
 		every(probeEvery, 0, sv.probe)
 		sv.jobs.Go(func() error { sv.reloadOnHangup(ctx); return nil })
 		sv.jobs.Go(func() error { sv.drawSamples(ctx); return nil })
@@ -83,6 +85,13 @@ func (sv *server) probe(ctx context.Context) {
 			}
 		}
 		sv.event(ctx, journal.ProbeRan, journal.Ref{Kind: "service", ID: s.ID}, map[string]any{"service": s.ID, "results": results})
+	}
+}
+
+// sweepScreenings ends texts of detached mode that were not sent whole, and erases what has expired.
+func (sv *server) sweepScreenings(ctx context.Context) {
+	if err := sv.gateway.SweepScreenings(ctx); err != nil && ctx.Err() == nil {
+		sv.log.Error("detached sessions not swept", "error", err)
 	}
 }
 

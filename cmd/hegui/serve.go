@@ -30,6 +30,7 @@ import (
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/obligation"
 	"github.com/hegui/hegui/portal"
+	"github.com/hegui/hegui/screening"
 	"github.com/hegui/hegui/service"
 	"github.com/hegui/hegui/upstream"
 )
@@ -204,9 +205,13 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	// The three faces.
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	screenings, err := screening.New(ctx, in.db, in.journal)
+	if err != nil {
+		return sv, err
+	}
 	sv.gateway, err = gateway.New(gateway.Options{Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
 		Users: in.users, Pool: sv.pool, Lexicon: sv.lexicon.Load, Policy: sv.policy.Load, PortalURL: sv.portalURL, Log: sv.log, Metrics: metrics,
-		Answers: in.answers, Heightened: in.emergency.Profile, Classifiers: sv.in.reviews.Detectors, Ended: sv.ended})
+		Answers: in.answers, Heightened: in.emergency.Profile, Screenings: screenings, Classifiers: sv.in.reviews.Detectors, Ended: sv.ended})
 	if err != nil {
 		return sv, err
 	}
