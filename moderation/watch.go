@@ -477,5 +477,9 @@ func consult(ctx context.Context, d Detector, q Query) (r Answer) {
 			r = Answer{Detector: Description{Name: "unknown"}, Judgement: Judgement{Outcome: Unavailable, Reason: fmt.Sprintf("panic: %v", p)}}
 		}
 	}()
-	return Answer{Detector: d.Describe(), Judgement: Consult(ctx, d, q)}
+	r = Answer{Detector: d.Describe(), Judgement: Consult(ctx, d, q)}
+	if r.Outcome == Unavailable && r.Rule != nil {
+		r.Detector.OnError = *r.Rule
+	}
+	return r
 }
