@@ -48,6 +48,7 @@ type Settings struct {
 	MaxPieces int             // calls about one text; 0: DefaultMaxPieces
 	Context   int             // characters of an answer before the window that are judged with it; 0: DefaultContext, negative: none
 	Window    int             // characters of a streaming answer judged together; 0: moderation.DefaultWindow
+	Sync      bool            // no part of an answer is shown before it was judged
 	Timeout   time.Duration   // of one check, all pieces; 0: DefaultTimeout
 	OnError   moderation.OnError
 }

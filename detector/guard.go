@@ -87,7 +87,8 @@ func NewGuard(s Settings) (*Guard, error) {
 	g.s.MaxPieces = cmp.Or(s.MaxPieces, DefaultMaxPieces)
 	g.s.Context = max(cmp.Or(s.Context, DefaultContext), 0)
 	g.s.Timeout = cmp.Or(s.Timeout, DefaultTimeout)
-	g.about = moderation.Description{Name: s.Name, Kind: Kind, Window: s.Window, Context: g.s.Context, Timeout: g.s.Timeout, OnError: s.OnError}
+	g.about = moderation.Description{Name: s.Name, Kind: Kind, Window: s.Window, Context: g.s.Context, Timeout: g.s.Timeout, OnError: s.OnError,
+		Exposed: moderation.Exposure{Sync: s.Sync}}
 	if err := g.about.Validate(); err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hegui/hegui/console"
+	"github.com/hegui/hegui/detector"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/journal"
@@ -73,6 +74,7 @@ type installation struct {
 	staff     *operator.Register
 	lexicon   *lexicon.Workbench
 	reviews   *review.Register
+	spend     *detector.Ledger
 }
 
 // openExisting opens an installation that some server has made before.
@@ -148,6 +150,9 @@ func openInstallation(ctx context.Context, c configFile, readOnly bool) (in *ins
 	if in.reviews, err = review.Open(ctx, in.db, in.journal, in.vault, console.ReviewSource(in.exchanges, in.services, in.lexicon, reviewBank)); err != nil {
 		return in, err
 	}
+	if in.spend, err = detector.OpenLedger(ctx, in.db, in.journal); err != nil {
+		return in, err
+	}
 	return in, nil
 }
 
@@ -156,6 +161,11 @@ func (in *installation) close() error {
 	var errs []error
 	if in.reviews != nil {
 		in.reviews.Close()
+	}
+	if in.spend != nil {
+		last, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		errs = append(errs, in.spend.Close(last))
+		cancel()
 	}
 	if in.journal != nil {
 		errs = append(errs, in.journal.Close())
