@@ -52,6 +52,7 @@ func TestScripts(t *testing.T) {
 			"damage":  cmdDamage,
 			"mode":    cmdMode,
 			"exits":   cmdExits,
+			"guard":   cmdGuard,
 		},
 		RequireExplicitExec: true,
 	})
