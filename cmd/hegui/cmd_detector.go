@@ -115,13 +115,6 @@ func (c detectorTestCmd) Run(ctx context.Context, o out) (err error) {
 	} else if !wrongUse(openErr) {
 		return openErr
 	}
-	if c.Name != "" {
-		i := slices.IndexFunc(f.Detectors, func(d DetectorConfig) bool { return d.Name == c.Name })
-		if i < 0 {
-			return usageError{fmt.Sprintf("--name %q: no detector of the configuration has this name", c.Name)}
-		}
-		f.Detectors = f.Detectors[i : i+1]
-	}
 	if len(f.Detectors) == 0 {
 		return usageError{"no detectors are configured; they stand in hegui.yaml under detectors"}
 	}
@@ -131,6 +124,13 @@ func (c detectorTestCmd) Run(ctx context.Context, o out) (err error) {
 	all, err := f.detectors(detectorParts{ledger: ledger})
 	if err != nil {
 		return err
+	}
+	if c.Name != "" {
+		i := slices.IndexFunc(f.Detectors, func(d DetectorConfig) bool { return d.Name == c.Name })
+		if i < 0 {
+			return usageError{fmt.Sprintf("--name %q: no detector of the configuration has this name", c.Name)}
+		}
+		all = all[i : i+1]
 	}
 	var asked []moderation.Detector
 	for _, d := range all {

@@ -174,6 +174,9 @@ func (sv *server) detectorChanged(name string, open bool, why string) {
 
 // flushSpend writes what detectors have used.
 func (sv *server) flushSpend(ctx context.Context) {
+	if len(sv.judges) == 0 {
+		return
+	}
 	if err := sv.in.spend.Flush(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		sv.log.Error("the use of detectors could not be written; it is kept and written later", "error", err)
 	}
