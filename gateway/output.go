@@ -229,7 +229,7 @@ func (o *output) saw(ch *choice, x *channel, step moderation.WatchStep) *cut {
 func (o *output) note(ch *choice, x *channel, found []moderation.WatchFinding) {
 	for _, f := range found {
 		o.c.found(exchange.Finding{Where: "out", Channel: x.name, Choice: ch.index, Category: f.Category, Tier: string(f.Tier),
-			Detector: f.Detector, Artefact: f.Artefact, Entry: f.Entry, Start: f.Start, End: f.End})
+			Detector: f.Detector, Artefact: f.Artefact, Entry: f.Entry, Start: f.Start, End: f.End, Score: f.Score})
 		if o.enforce && f.Decision.Action == moderation.Mask {
 			o.c.masked = true
 		}

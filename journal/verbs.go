@@ -60,9 +60,14 @@ const (
 	ProbeRan        Verb = "probe.ran"
 	GuardDegraded   Verb = "guard.degraded"
 	UpstreamChanged Verb = "upstream.changed"
-	FindingsTaken   Verb = "obligation.findings"
-	ServerStarted   Verb = "server.started"
-	ServerStopped   Verb = "server.stopped"
+
+	DetectorChanged     Verb = "detector.changed"
+	DetectorCapped      Verb = "detector.capped"
+	DetectorOvercharged Verb = "detector.overcharged"
+
+	FindingsTaken Verb = "obligation.findings"
+	ServerStarted Verb = "server.started"
+	ServerStopped Verb = "server.stopped"
 )
 
 // VerbDoc explains one verb.
@@ -120,6 +125,9 @@ func Verbs() []VerbDoc {
 		{ProbeRan, false, "A self-test of a service's guards ran. Body: service and results per guard."},
 		{GuardDegraded, false, "A guard could not work. Body: guard, service, the declared rule that was followed (closed or open), error."},
 		{UpstreamChanged, false, "An endpoint's circuit breaker opened or closed. Body: endpoint, state, reason."},
+		{DetectorChanged, false, "A detector's circuit breaker opened or closed. Body: detector, state, reason."},
+		{DetectorCapped, false, "A detector has reached its daily cap; at most once a day. Body: day, cap in yuan, what happens to texts."},
+		{DetectorOvercharged, false, "A detector's provider billed more than texts can need; at most once a day. Body: day, tokens billed and counted."},
 		{FindingsTaken, false, "The status of every duty was computed. Body: status per duty."},
 		{ServerStarted, false, "A hegui process began to serve. Body: version, role, hashes of what is in force."},
 		{ServerStopped, false, "A hegui process stopped in order. Body: reason."},

@@ -106,6 +106,10 @@ type Judgement struct {
 	Findings []Detection // when Found
 	Artefact string      // hash of model and settings, for the record
 	Reason   string      // why, for operators; shown to nobody else
+
+	// Rule is what happens with the text this once when Unavailable; nil: as the description says. A detector that has a rule of
+	// its own for why it does not answer, a daily cap for example, says so here.
+	Rule *OnError
 }
 
 // Detection is one finding of a detector. Start and End are byte offsets in Query.Text; both 0 is the whole of it.
@@ -224,6 +228,9 @@ func (j *Judgement) believe(size int) error {
 		}
 	case Unavailable:
 		j.Findings = nil
+		if j.Rule != nil && *j.Rule != Hold && *j.Rule != Degrade {
+			return fmt.Errorf("rule %q", *j.Rule)
+		}
 	default:
 		return fmt.Errorf("outcome %q", j.Outcome)
 	}

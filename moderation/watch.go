@@ -89,6 +89,7 @@ type WatchFinding struct {
 	Artefact string   // hash of the detector's data
 	Decision Decision // as the policy has it, also when only observing
 	Reason   string   // for operators
+	Score    float64  // of a detector that gives one
 }
 
 // String is for messages and logs; it holds no text.
@@ -378,7 +379,7 @@ func (w *Watch) detected(p piece, r Answer, d Detection) WatchFinding {
 		f.End++
 	}
 	c := Case{Category: d.Category, Tier: d.Tier, Severity: d.Severity, Detector: r.Detector.Kind, Score: d.Score}
-	return WatchFinding{Finding: f, Detector: r.Detector.Name, Artefact: r.Artefact, Decision: w.table.Decide(c), Reason: cmp.Or(d.Reason, r.Reason)}
+	return WatchFinding{Finding: f, Detector: r.Detector.Name, Artefact: r.Artefact, Decision: w.table.Decide(c), Reason: cmp.Or(d.Reason, r.Reason), Score: d.Score}
 }
 
 // limit is how far T may be shown: clean, and at most E characters after what is verified; a hit to mask is shown whole or
@@ -477,5 +478,9 @@ func consult(ctx context.Context, d Detector, q Query) (r Answer) {
 			r = Answer{Detector: Description{Name: "unknown"}, Judgement: Judgement{Outcome: Unavailable, Reason: fmt.Sprintf("panic: %v", p)}}
 		}
 	}()
-	return Answer{Detector: d.Describe(), Judgement: Consult(ctx, d, q)}
+	r = Answer{Detector: d.Describe(), Judgement: Consult(ctx, d, q)}
+	if r.Outcome == Unavailable && r.Rule != nil {
+		r.Detector.OnError = *r.Rule
+	}
+	return r
 }

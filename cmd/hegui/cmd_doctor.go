@@ -64,6 +64,9 @@ func (c doctorCmd) Run(ctx context.Context, o out) error {
 			if _, err := cfg.lexicon(); err != nil {
 				fail("word lists", err, "mend the list, or take it out of lexicons")
 			}
+			if _, err := cfg.detectors(detectorParts{}); err != nil {
+				fail("detectors", err, "mend them, or take them out of detectors")
+			}
 			if _, err := cfg.policy(); err != nil {
 				fail("policy", err, "mend the file, or leave policy.file empty for the policy that ships")
 			}

@@ -42,6 +42,13 @@ type Config struct {
 	// Your own word lists, added to the built-in starter list of plainly harmful things. Read at the start and on SIGHUP.
 	Lexicons []LexiconConfig `yaml:"lexicons"`
 
+	// Models that judge texts besides word lists and classifiers, in the order of the cascade: cheap ones first. Read at the
+	// start. Rows of the policy with detector: [guard] say what follows from what they find; the policy that ships lets it pass.
+	Detectors []DetectorConfig `yaml:"detectors"`
+
+	// Verdicts of detectors that are kept in memory, each for an hour and for its own service only. 0 keeps none.
+	DetectorCache int `yaml:"detector_cache"`
+
 	// What is done about what is found: the moderation policy.
 	Policy PolicyConfig `yaml:"policy"`
 
@@ -441,6 +448,122 @@ type LexiconConfig struct {
 	// Tier of entries that name none. block: a hit alone refuses or stops; only for entries read and approved one by
 	// one. signal: evidence for a decision. observe: counted.
 	Tier string `yaml:"tier"`
+}
+
+// DetectorConfig is one model that judges texts.
+type DetectorConfig struct {
+	// Short name in records: lower-case letters, digits, . - and _. Required.
+	Name string `yaml:"name"`
+
+	// How the model is asked and read; hegui detector profiles lists them. Required, unless vendor is set.
+	Profile string `yaml:"profile"`
+
+	// A vendor's hosted check in place of a model: alibaba, alibaba-guard, tencent, baidu, huawei, volcengine, openai. Users' words go to a
+	// third party then; read docs/en/hosted-checks.md first.
+	Vendor string `yaml:"vendor"`
+
+	// Address of an OpenAI-compatible endpoint, up to and without /chat/completions. Required for a profile; for a vendor empty is its own.
+	URL string `yaml:"url"`
+
+	// The model's name there. Required for a profile.
+	Model string `yaml:"model"`
+
+	// File that holds the bearer token, or the vendor's secret. Empty: none is sent.
+	KeyFile string `yaml:"key_file"`
+
+	// Environment variable that holds it. Only one of key_file and key_env can be set.
+	KeyEnv string `yaml:"key_env"`
+
+	// For a vendor: access key id, secret id or client id.
+	KeyID string `yaml:"key_id"`
+
+	// For a vendor: region. Empty: its usual one.
+	Region string `yaml:"region"`
+
+	// For huawei the project id, for volcengine the app id.
+	Project string `yaml:"project"`
+
+	// For alibaba the services for input and output with a comma between, for tencent the BizType, for huawei the biz_type, for openai the model.
+	// Empty: the vendor's usual ones.
+	Service string `yaml:"service"`
+
+	// Text file with the policy to judge by, for profiles that take one.
+	PolicyFile string `yaml:"policy_file"`
+
+	// For profiles with one question a call: which questions. Empty: the profile's own choice.
+	Asks []string `yaml:"asks"`
+
+	// Tier of what it finds: block, signal or observe. Empty: the profile's, which is signal.
+	Tier string `yaml:"tier"`
+
+	// For profiles that give probabilities: from which on it is a finding, 0 to 1.
+	Threshold float64 `yaml:"threshold"`
+
+	// Longest text of one call, in characters; longer ones are judged in overlapping pieces. 0: the profile's.
+	MaxChars int `yaml:"max_chars"`
+
+	// Most calls about one text. A text that needs more counts as one that the detector could not judge.
+	MaxPieces int `yaml:"max_pieces"`
+
+	// Characters of a streaming answer that are judged together; each costs a call. 0: 120.
+	Window int `yaml:"window"`
+
+	// Characters of the answer before the window that are judged with it. -1: none.
+	Context int `yaml:"context"`
+
+	// True: no part of an answer is shown before this detector has judged it. False: up to 120 characters may be.
+	Sync bool `yaml:"sync"`
+
+	// Longest time of one check.
+	Timeout Duration `yaml:"timeout"`
+
+	// When it cannot judge a text: hold (it is not let through, by the service's modes) or degrade (the others decide, recorded).
+	OnError string `yaml:"on_error"`
+
+	// When it is asked: always; unsure (an earlier detector scored from low to high); hit (the lexicon or an earlier detector has
+	// found something). Earlier are trained classifiers and the detectors above this one; one that is out makes it asked.
+	Ask string `yaml:"ask"`
+
+	// For ask: unsure, the lowest score of earlier detectors. What they do not report at all counts as below.
+	Low float64 `yaml:"low"`
+
+	// For ask: unsure, the highest.
+	High float64 `yaml:"high"`
+
+	// Share of the texts for which it is not needed that it is asked about all the same, so that drift shows. 0.01 is one in a hundred.
+	Sample float64 `yaml:"sample"`
+
+	// What it costs, in yuan; what is given adds up.
+	Price PriceConfig `yaml:"price"`
+
+	// Most that it may cost a day (Beijing time, all nodes together), in yuan; 0: no limit. It can be passed by what nodes spend
+	// in one second.
+	DailyCap float64 `yaml:"daily_cap"`
+
+	// When the day's limit is reached: hold (texts are not let through), skip (the others decide, recorded) or lexicon (texts with
+	// a hit of the lexicon or an earlier detector are held, for the rest as skip).
+	AtCap string `yaml:"at_cap"`
+
+	// After so many failures in a row it rests.
+	BreakerFailures int `yaml:"breaker_failures"`
+
+	// How long it rests before one text tries it again.
+	BreakerPause Duration `yaml:"breaker_pause"`
+}
+
+// PriceConfig is what a detector costs.
+type PriceConfig struct {
+	// Yuan a call.
+	PerCall float64 `yaml:"per_call"`
+
+	// Yuan for a thousand characters.
+	PerKChars float64 `yaml:"per_1k_chars"`
+
+	// Yuan for a million tokens of input.
+	PerMIn float64 `yaml:"per_m_in"`
+
+	// Yuan for a million tokens of output.
+	PerMOut float64 `yaml:"per_m_out"`
 }
 
 // PolicyConfig names the moderation policy.

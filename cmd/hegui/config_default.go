@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"github.com/hegui/hegui/detector"
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/service"
 )
@@ -18,7 +19,9 @@ func DefaultConfig() Config {
 			Idle:       Duration(2 * time.Minute),
 			Drain:      Duration(30 * time.Second),
 		},
-		Log: LogConfig{Level: "info", Format: "json"},
+		Log:           LogConfig{Level: "info", Format: "json"},
+		Detectors:     []DetectorConfig{},
+		DetectorCache: 10_000,
 	}
 }
 
@@ -36,6 +39,24 @@ func defaultUpstream() UpstreamConfig {
 func defaultModel() ModelConfig { return ModelConfig{Region: "CN"} }
 
 func defaultLexicon() LexiconConfig { return LexiconConfig{Tier: string(moderation.Signal)} }
+
+func defaultDetector() DetectorConfig {
+	return DetectorConfig{
+		Asks:            []string{},
+		Threshold:       detector.DefaultThreshold,
+		MaxPieces:       detector.DefaultMaxPieces,
+		Context:         detector.DefaultContext,
+		Timeout:         Duration(detector.DefaultTimeout),
+		OnError:         "hold",
+		Ask:             string(detector.Always),
+		Low:             0.3,
+		High:            0.8,
+		Sample:          0.01,
+		AtCap:           string(detector.CapHold),
+		BreakerFailures: detector.DefaultFailures,
+		BreakerPause:    Duration(detector.DefaultPause),
+	}
+}
 
 // defaultService takes its values from the register's own defaults, so that the two cannot differ.
 func defaultService() ServiceConfig {
@@ -78,6 +99,13 @@ func (c *ModelConfig) UnmarshalYAML(decode func(any) error) error {
 func (c *ServiceConfig) UnmarshalYAML(decode func(any) error) error {
 	type plain ServiceConfig
 	*c = defaultService()
+	return decode((*plain)(c))
+}
+
+// UnmarshalYAML sets the defaults first.
+func (c *DetectorConfig) UnmarshalYAML(decode func(any) error) error {
+	type plain DetectorConfig
+	*c = defaultDetector()
 	return decode((*plain)(c))
 }
 

@@ -133,8 +133,11 @@ func (w *yamlWriter) value(v reflect.Value, indent string) {
 func (w *yamlWriter) example(t reflect.Type, indent string) {
 	inner := &yamlWriter{comments: w.comments}
 	v := reflect.New(t).Elem()
-	if t == reflect.TypeFor[LexiconConfig]() {
+	switch t {
+	case reflect.TypeFor[LexiconConfig]():
 		v.Set(reflect.ValueOf(defaultLexicon()))
+	case reflect.TypeFor[DetectorConfig]():
+		v.Set(reflect.ValueOf(defaultDetector()))
 	}
 	inner.fields(v, "    ", "- ")
 	for line := range strings.SplitSeq(strings.TrimRight(inner.String(), "\n"), "\n") {

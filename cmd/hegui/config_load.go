@@ -200,6 +200,7 @@ func (c configFile) check() error {
 			bad(fmt.Sprintf("services[%d].agreement", i), "number, zh_file and en_file belong together; give all three or none")
 		}
 	}
+	faults = append(faults, c.detectorFaults()...)
 	return c.explain(faults...)
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hegui/hegui/answers"
 	"github.com/hegui/hegui/console"
+	"github.com/hegui/hegui/detector"
 	"github.com/hegui/hegui/emergency"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/store"
@@ -77,6 +78,7 @@ type installation struct {
 	reviews   *review.Register
 	answers   *answers.Register
 	emergency *emergency.Register
+	spend     *detector.Ledger
 }
 
 // openExisting opens an installation that some server has made before.
@@ -158,6 +160,9 @@ func openInstallation(ctx context.Context, c configFile, readOnly bool) (in *ins
 	if in.reviews, err = review.Open(ctx, in.db, in.journal, in.vault, console.ReviewSource(in.exchanges, in.services, in.lexicon, reviewBank)); err != nil {
 		return in, err
 	}
+	if in.spend, err = detector.OpenLedger(ctx, in.db, in.journal); err != nil {
+		return in, err
+	}
 	return in, nil
 }
 
@@ -166,6 +171,11 @@ func (in *installation) close() error {
 	var errs []error
 	if in.reviews != nil {
 		in.reviews.Close()
+	}
+	if in.spend != nil {
+		last, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		errs = append(errs, in.spend.Close(last))
+		cancel()
 	}
 	if in.journal != nil {
 		errs = append(errs, in.journal.Close())

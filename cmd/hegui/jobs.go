@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/hegui/hegui/detector"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/obligation"
 	"github.com/hegui/hegui/service"
@@ -55,6 +56,7 @@ func (sv *server) startJobs(ctx context.Context) {
 	every(lexiconEvery, lexiconEvery, sv.followLexicon)
 	every(lexiconEvery, 0, sv.followClassifiers)
 	every(checkpointEvery, checkpointEvery, sv.checkpoint)
+	every(detector.FlushEvery, detector.FlushEvery, sv.flushSpend)
 	if sv.serves("worker") {
 		every(findingsEvery, 10*time.Second, sv.takeFindings) // after the first probes
 		every(purgeEvery, time.Minute, sv.purge)

@@ -42,6 +42,7 @@ type cli struct {
 	Keys      keysCmd      `cmd:"" help:"Keys of applications."`
 	Users     usersCmd     `cmd:"" help:"Users and their standing."`
 	Upstream  upstreamCmd  `cmd:"" help:"Endpoints of models: how they refuse content."`
+	Detector  detectorCmd  `cmd:"" help:"Models that judge texts: try them, see what they cost."`
 	Staff     staffCmd     `cmd:"" help:"People who may log in to the console."`
 	Version   versionCmd   `cmd:"" help:"Version, or a software bill of materials."`
 }

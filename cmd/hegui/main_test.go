@@ -54,6 +54,7 @@ func TestScripts(t *testing.T) {
 			"mode":    cmdMode,
 			"exits":   cmdExits,
 			"keep":    cmdKeep,
+			"guard":   cmdGuard,
 		},
 		RequireExplicitExec: true,
 	})

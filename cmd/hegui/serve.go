@@ -25,6 +25,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hegui/hegui/console"
+	"github.com/hegui/hegui/detector"
 	"github.com/hegui/hegui/gateway"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/moderation"
@@ -131,6 +132,7 @@ type server struct {
 	lexicon atomic.Pointer[moderation.Lexicon]
 	state   lexiconState // of lexicon
 	policy  atomic.Pointer[moderation.Policy]
+	judges  []*detector.Detector // that are configured
 	keys    tryKeys
 	over    chan endedExchange // exchanges that samples are drawn from
 
@@ -209,9 +211,13 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	if err != nil {
 		return sv, err
 	}
+	judges, err := sv.openDetectors(c, metrics)
+	if err != nil {
+		return sv, err
+	}
 	sv.gateway, err = gateway.New(gateway.Options{Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
 		Users: in.users, Pool: sv.pool, Lexicon: sv.lexicon.Load, Policy: sv.policy.Load, PortalURL: sv.portalURL, Log: sv.log, Metrics: metrics,
-		Answers: in.answers, Heightened: in.emergency.Profile, Screenings: screenings, Classifiers: sv.in.reviews.Detectors, Ended: sv.ended})
+		Detectors: judges, Answers: in.answers, Heightened: in.emergency.Profile, Screenings: screenings, Classifiers: sv.in.reviews.Detectors, Ended: sv.ended})
 	if err != nil {
 		return sv, err
 	}
