@@ -185,8 +185,8 @@ func (s *inputScreen) placeholder(t textNode) string {
 // refuses notes that a turn is why the call is refused, so that it is known when history brings it back.
 func (s *inputScreen) refuses(t textNode) {
 	turn, ok := s.c.request.turnAt(t.node)
-	if !ok || !s.inTurn(t, turn) || s.c.vaultKey == nil {
-		return
+	if !ok || !s.inTurn(t, turn) || s.c.vaultKey == nil || t.key || strings.HasSuffix(t.channel, ".name") {
+		return // a name is no part of what was said, and what was said may be harmless
 	}
 	if t := s.c.request.turns[turn]; said(t) && len(t.text) > 0 {
 		s.refused = append(s.refused, s.c.turnCommitment(t.text))

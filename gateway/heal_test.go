@@ -235,6 +235,12 @@ func TestWhatHealingLeavesAlone(t *testing.T) {
 			t.Errorf("%s: refused %t", name, got)
 		}
 	}
+	if named := `{"model":"m","messages":[{"role":"user","content":"平常的话","name":"禁果出售"}]}`; h.record(h.post("/v1/chat/completions", named)).Verdict != exchange.Refuse {
+		t.Fatal("a name passed")
+	}
+	if rec := h.record(h.post("/v1/chat/completions", conversationBody(message{"user", "平常的话"}, ok, message{"user", "再见"}))); rec.Healed != 0 {
+		t.Errorf("harmless words beside a refused name were left out: %+v", rec)
+	}
 	h.chat("敏感话题的前文", false)
 	if !refused("alice", message{"user", "敏感话题甲"}) || refused("alice", message{"user", "敏感话题甲"}, message{"assistant", "？"}, message{"user", "换个话题"}) {
 		t.Error("what the provider refused alice did not heal")

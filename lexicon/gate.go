@@ -103,6 +103,7 @@ type Figures struct {
 	Bank     Share     `json:"bank"`
 	Benign   Share     `json:"benign"`
 	Accepted Share     `json:"accepted"` // the operator's own texts that were let through
+	Culprits int       `json:"culprits"` // how many there are; Worst are the first of them
 	Worst    []Culprit `json:"worst"`
 	Window   Window    `json:"window"`
 	Talk     Share     `json:"talk"`   // texts of recent exchanges with any hit
@@ -184,6 +185,7 @@ func Measure(ctx context.Context, before, after *moderation.Lexicon, ev Evidence
 	slices.SortFunc(f.Worst, func(a, b Culprit) int {
 		return cmp.Or(b.Bank+b.Benign+b.Accepted-a.Bank-a.Benign-a.Accepted, strings.Compare(a.Entry, b.Entry))
 	})
+	f.Culprits = len(f.Worst)
 	f.Worst = f.Worst[:min(len(f.Worst), worstListed)]
 	for _, b := range g.shadow {
 		f.Shadow = append(f.Shadow, *b)

@@ -70,6 +70,7 @@ type ImportReport struct {
 	Problems   []Problem      `json:"problems,omitempty"` // the first of those set aside
 	Unmapped   map[string]int `json:"unmapped,omitempty"` // foreign categories without a risk, with their entries
 	Quarantine int            `json:"quarantine"`         // taken in quarantine, because their category has no risk
+	Given      string         `json:"given,omitempty"`    // risk that entries of unmapped categories were given instead
 	Unread     int            `json:"unread,omitempty"`   // columns of a table without headings whose meaning is not known
 }
 
@@ -247,6 +248,7 @@ func (im *importer) add(line int, e Entry, foreign string) error {
 			return im.aside(line, "category", foreign, "is none of the 31 risks, A1a to A5b, and no table maps it to one")
 		case foreign != "":
 			im.report.Unmapped[foreign]++
+			im.report.Given = im.o.Category
 			if e.Category = im.o.Category; e.Category == "" {
 				e.Category, e.Tier = "A1h", Quarantine
 				e.Note = strings.TrimSpace(e.Note + " category: " + foreign)

@@ -75,6 +75,14 @@ func guessLayout(base string, text []byte) Layout {
 	case bytes.HasPrefix(start, []byte("[\"")), bytes.HasPrefix(start, []byte("[{")), bytes.HasPrefix(start, []byte("{\"")):
 		return JSON
 	}
+	first, _, _ := bytes.Cut(text[:min(len(text), 4096)], []byte("\n"))
+	for _, comma := range []string{",", "\t", ";"} {
+		if cells := strings.Split(strings.TrimRight(string(first), "\r"), comma); len(cells) > 1 {
+			if _, ok := header(cells); ok { // a table, whatever it is called
+				return Sheet
+			}
+		}
+	}
 	return Lines
 }
 

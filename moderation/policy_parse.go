@@ -83,6 +83,27 @@ var (
 	kindShape    = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
 )
 
+// errYAML stands for a file that the YAML library cannot take without falling over.
+var errYAML = errors.New("cannot be read as YAML: something in it, such as a tag (!), does not belong there; write it plainly")
+
+func parseYAML(text []byte) (tree *ast.File, err error) {
+	defer func() {
+		if recover() != nil {
+			tree, err = nil, errYAML
+		}
+	}()
+	return yamlparser.ParseBytes(text, 0)
+}
+
+func decodeYAML(text []byte, into any) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errYAML
+		}
+	}()
+	return yaml.UnmarshalWithOptions(text, into, yaml.Strict())
+}
+
 // ParsePolicy compiles a policy file and runs those of its golden tests that need no lexicon; Test runs all of them. Errors
 // name the file, the line, the field and the mend. name is the file's, for errors.
 func ParsePolicy(name string, text []byte) (*Policy, error) {
@@ -98,7 +119,7 @@ func ParsePolicy(name string, text []byte) (*Policy, error) {
 		}
 		return fmt.Errorf("policy %s: %s", name, strings.TrimRight(yaml.FormatError(err, false, true), "\n "))
 	}
-	tree, err := yamlparser.ParseBytes(text, 0)
+	tree, err := parseYAML(text)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -112,7 +133,7 @@ func ParsePolicy(name string, text []byte) (*Policy, error) {
 		return nil, explain(&yaml.SyntaxError{Message: "anchors, aliases and merge keys are not read in a policy; write it out", Token: bad.GetToken()})
 	}
 	var f policyFile
-	if err := yaml.UnmarshalWithOptions(text, &f, yaml.Strict()); err != nil {
+	if err := decodeYAML(text, &f); err != nil {
 		return nil, explain(err)
 	}
 	c := &policyChecker{tree: tree, file: name}

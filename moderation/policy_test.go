@@ -242,3 +242,12 @@ func BenchmarkParsePolicy(b *testing.B) {
 		}
 	}
 }
+
+// TestPoliciesThatBreakTheLibrary: a tag where a row belongs is an error like any other, and ends no process.
+func TestPoliciesThatBreakTheLibrary(t *testing.T) {
+	for _, text := range []string{"name: x\nrows:\n  ! 000000\n", "name: x\nrows: ! 0\n", "! 0\n", "tests:\n  ! 000\n"} {
+		if p, err := ParsePolicy("p.yaml", []byte(text)); err == nil || p != nil {
+			t.Errorf("%q became a policy", text)
+		}
+	}
+}

@@ -176,6 +176,9 @@ func printFigures(o out, f lexicon.Figures) {
 		for _, c := range f.Worst {
 			o.printf("  %-28s %-4s questions %d, harmless %d, accepted %d; e.g. %s\n", c.Entry, c.Category, c.Bank, c.Benign, c.Accepted, c.Example)
 		}
+		if more := f.Culprits - len(f.Worst); more > 0 {
+			o.printf("  … and %d more; see what an entry says with: hegui lexicon show ID\n", more)
+		}
 	}
 	for _, c := range f.Concerns() {
 		o.printf("GATE: %s: %d -> %d of %d\n", concernText(c), c.Share.Before, c.Share.After, c.Share.Texts)
@@ -523,12 +526,24 @@ func (lexiconStatsCmd) Help() string {
 
 // readFile reads a list that a command names, - for standard input.
 func readFile(name string) ([]byte, error) {
-	if name == "-" {
-		return io.ReadAll(os.Stdin)
+	in := os.Stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, usageError{err.Error()}
+		}
+		defer f.Close()
+		in = f
 	}
-	b, err := os.ReadFile(name)
+	if about, err := in.Stat(); err == nil && about.Mode().IsRegular() && about.Size() > moderation.MaxImportBytes {
+		return nil, usageError{fmt.Sprintf("%s has %d MB; split it into files of at most %d MB", name, about.Size()>>20, moderation.MaxImportBytes>>20)}
+	}
+	b, err := io.ReadAll(io.LimitReader(in, moderation.MaxImportBytes+1))
 	if err != nil {
 		return nil, usageError{err.Error()}
+	}
+	if len(b) > moderation.MaxImportBytes {
+		return nil, usageError{fmt.Sprintf("%s has more than %d MB; split it into files", name, moderation.MaxImportBytes>>20)}
 	}
 	return b, nil
 }

@@ -101,6 +101,10 @@ func printReport(o out, r lexicon.Imported) {
 		o.printf("  … %d lines set aside in all; --json names the first 100\n", r.Report.SetAside)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Report.Unmapped)) {
+		if r.Report.Given != "" {
+			o.printf("  category %q has no risk: %d entries were given %s; name another with --map %s=RISK\n", name, r.Report.Unmapped[name], r.Report.Given, name)
+			continue
+		}
 		o.printf("  category %q has no risk: %d entries in quarantine; name one with --map %s=A1h\n", name, r.Report.Unmapped[name], name)
 	}
 	if r.Report.Unread > 0 {

@@ -111,10 +111,13 @@ func (c screenCmd) Run(ctx context.Context, o out) error {
 	if err := errors.Join(err, w.Flush()); err != nil {
 		return fmt.Errorf("screen %s: %w", c.File, err)
 	}
+	if s.invalid > 0 {
+		fmt.Fprintf(o.stderr, "%d texts are not valid UTF-8, so words in them may have been missed; convert the file to UTF-8 and screen it again\n", s.invalid)
+	}
 	switch {
 	case s.bad > 0:
 		return usageError{fmt.Sprintf("%d lines could not be read; they carry an error in the output", s.bad)}
-	case s.refused > 0:
+	case s.refused > 0, s.invalid > 0:
 		return errFinding
 	}
 	return nil
@@ -172,6 +175,7 @@ type screen struct {
 	out     *json.Encoder
 	refused int
 	bad     int
+	invalid int // not valid UTF-8
 }
 
 // take adds findings to a result.
@@ -196,6 +200,9 @@ func (s *screen) put(r screened) error {
 	}
 	if r.Error != "" {
 		s.bad++
+	}
+	if r.Invalid {
+		s.invalid++
 	}
 	return s.out.Encode(r)
 }

@@ -72,7 +72,7 @@ func parseConfig(path string, b []byte) (configFile, error) {
 		}
 		return usageError{fmt.Sprintf("configuration %s: %s", path, strings.TrimRight(yaml.FormatError(err, false, true), "\n "))}
 	}
-	file, err := parser.ParseBytes(b, 0)
+	file, err := parseYAML(b)
 	if err != nil {
 		return c, explain(err)
 	}
@@ -83,10 +83,31 @@ func parseConfig(path string, b []byte) (configFile, error) {
 	if len(bytes.TrimSpace(b)) == 0 || file.Docs[0].Body == nil {
 		return c, nil
 	}
-	if err := yaml.UnmarshalWithOptions(b, &c.Config, yaml.Strict()); err != nil {
+	if err := decodeYAML(b, &c.Config); err != nil {
 		return c, explain(err)
 	}
 	return c, c.check()
+}
+
+// errYAML stands for a file that the YAML library cannot take without falling over.
+var errYAML = errors.New("cannot be read as YAML: something in it, such as a tag (!), does not belong there; write it plainly")
+
+func parseYAML(b []byte) (file *ast.File, err error) {
+	defer func() {
+		if recover() != nil {
+			file, err = nil, errYAML
+		}
+	}()
+	return parser.ParseBytes(b, 0)
+}
+
+func decodeYAML(b []byte, into any) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errYAML
+		}
+	}()
+	return yaml.UnmarshalWithOptions(b, into, yaml.Strict())
 }
 
 // plainType names a Go type as writers of YAML know it.
