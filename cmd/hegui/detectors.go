@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hegui/hegui/console"
 	"github.com/hegui/hegui/detector"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/moderation"
@@ -170,6 +171,11 @@ func (sv *server) detectorChanged(name string, open bool, why string) {
 		defer cancel()
 		sv.event(ctx, journal.DetectorChanged, journal.Ref{Kind: "detector", ID: name}, map[string]any{"detector": name, "state": state, "reason": why})
 	}()
+}
+
+// detectorsNow is what the console shows of them.
+func (sv *server) detectorsNow(ctx context.Context) (console.DetectorsNow, error) {
+	return console.DetectorsOf(ctx, sv.judges, sv.in.spend, time.Now())
 }
 
 // flushSpend writes what detectors have used.
