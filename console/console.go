@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/hegui/hegui/answers"
+	"github.com/hegui/hegui/emergency"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/web"
 	"github.com/hegui/hegui/journal"
@@ -37,6 +39,9 @@ type Options struct {
 	Staff      *operator.Register
 	Lexicon    func() *moderation.Lexicon
 	Words      *lexicon.Workbench                  // the lexicon register
+	Answers    *answers.Register                   // approved answers
+	Policy     func() *moderation.Policy           // the one in force; nil, or nil from it: this process serves none
+	Emergency  *emergency.Register                 // what is stricter for a time
 	Reviews    *review.Register                    // samples, disputes, trained classifiers
 	Serves     func() (version int, failed string) // the register's version that this process serves with, and why not a newer one
 	Health     func() []upstream.Health
@@ -57,7 +62,7 @@ var files embed.FS
 
 var views = []string{"login", "link", "today", "exchanges", "exchange", "try", "obligations", "evidence", "event", "verify",
 	"lexicon", "lexiconentries", "lexiconentry", "lexiconimport", "lexicondraft", "lexiconversions", "lexiconversion",
-	"review", "sample", "disputes", "classifier", "detectors",
+	"policy", "answers", "answer", "review", "sample", "disputes", "classifier", "detectors",
 	"settings", "keys", "users", "staff", "me"}
 
 // console is the open site.
@@ -213,6 +218,10 @@ func refusal(err error) error {
 		return err
 	case lexiconRefusal(err) != nil:
 		return lexiconRefusal(err)
+	case emergencyRefusal(err) != nil:
+		return emergencyRefusal(err)
+	case answersRefusal(err) != nil:
+		return answersRefusal(err)
 	case classifierRefusal(err) != nil:
 		return classifierRefusal(err)
 	case reviewRefusal(err) != nil:

@@ -65,6 +65,19 @@ var routes = []route{
 	{"GET", "/lexicon/versions/{n}", operator.View, (*console).lexiconVersion, ""},
 	{"POST", "/lexicon/versions/rollback", operator.ManageLexicon, (*console).rollbackLexicon, ""},
 
+	{"GET", "/policy", operator.View, (*console).policy, "nav.policy"},
+	{"POST", "/policy/measures", operator.ManageLexicon, (*console).declareMeasure, ""},
+	{"POST", "/policy/measures/sign", operator.ManageLexicon, (*console).signMeasure, ""},
+	{"POST", "/policy/measures/lift", operator.ManageLexicon, (*console).liftMeasure, ""},
+
+	{"GET", "/answers", operator.View, (*console).answers, "nav.answers"},
+	{"GET", "/answers/answer", operator.View, (*console).answer, ""},
+	{"POST", "/answers/answer", operator.ManageLexicon, (*console).setAnswer, ""},
+	{"POST", "/answers/approve", operator.ManageLexicon, (*console).approveAnswer, ""},
+	{"POST", "/answers/retire", operator.ManageLexicon, (*console).retireAnswer, ""},
+	{"POST", "/answers/import", operator.ManageLexicon, (*console).importAnswers, ""},
+	{"GET", "/answers/export", operator.View, (*console).exportAnswers, ""},
+
 	{"GET", "/review", operator.View, (*console).review, "nav.review"},
 	{"GET", "/review/export", operator.View, (*console).exportReview, ""},
 	{"POST", "/review/rates", operator.Review, (*console).setRates, ""},

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hegui/hegui/answers"
+	"github.com/hegui/hegui/emergency"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/internal/testkit"
@@ -34,6 +36,9 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 // desk is a console over real registers on SQLite.
 type desk struct {
+	answers   *answers.Register
+	emergency *emergency.Register
+	rules     *moderation.Policy
 	t         testing.TB
 	url       string
 	db        *store.DB
@@ -116,6 +121,13 @@ func newDesk(t testing.TB) *desk {
 	must(err)
 	t.Cleanup(d.reviews.Close)
 
+	d.emergency, err = emergency.Open(ctx, d.db, j)
+	must(err)
+	d.rules, err = moderation.DefaultPolicy()
+	must(err)
+	d.answers, err = answers.Open(ctx, d.db, j)
+	must(err)
+
 	h, err := New(Options{
 		Journal: j, Verifier: keys.Verifier, Exchanges: d.exchanges, Services: d.services, Users: d.users, Staff: d.staff,
 		Lexicon: func() *moderation.Lexicon {
@@ -126,7 +138,7 @@ func newDesk(t testing.TB) *desk {
 			must(err)
 			return l
 		},
-		Words: d.words, Reviews: d.reviews,
+		Words: d.words, Answers: d.answers, Emergency: d.emergency, Policy: func() *moderation.Policy { return d.rules }, Reviews: d.reviews,
 		Serves: func() (int, string) {
 			v, err := d.words.Latest(context.Background())
 			must(err)

@@ -31,12 +31,13 @@ func (c *console) funcs() template.FuncMap {
 			}
 			return c.site.Catalogue().Word(l, "kind", id)
 		},
-		"current":   current,
-		"actorName": actorName,
-		"flawText":  func(f moderation.Flaw, l web.Lang) string { return l.Pick(f.Texts()) },
-		"hundred":   func(share float64) float64 { return 100 * share },
-		"share":     func(s review.Share) string { return shareText(s) },
-		"percent":   func(share float64) string { return strconv.FormatFloat(100*share, 'f', 2, 64) + " %" },
+		"current":    current,
+		"conditions": conditions,
+		"actorName":  actorName,
+		"flawText":   func(f moderation.Flaw, l web.Lang) string { return l.Pick(f.Texts()) },
+		"hundred":    func(share float64) float64 { return 100 * share },
+		"share":      func(s review.Share) string { return shareText(s) },
+		"percent":    func(share float64) string { return strconv.FormatFloat(100*share, 'f', 2, 64) + " %" },
 		// A moment with a time of day does not fit into a date field: browsers would show it empty.
 		"dateType": func(s string) string {
 			if s == "" || len(s) == len("2006-01-02") {

@@ -36,6 +36,7 @@ const (
 	UpstreamError Outcome = "upstream_error" // no answer could be had
 	Truncated     Outcome = "truncated"      // upstream broke off after content had been delivered; the client was told
 	Rejected      Outcome = "rejected"       // a guard turned the request away before any model saw it
+	Incomplete    Outcome = "incomplete"     // detached: the application did not send the whole text; nothing more was let through
 	Broken        Outcome = "broken"         // hegui itself died; found and closed at the next start
 )
 
@@ -48,7 +49,7 @@ type Intent struct {
 	Application string    `json:"application"`
 	Key         string    `json:"key"`       // key id, never the secret
 	User        string    `json:"user"`      // pseudonym (users.Subject)
-	Operation   string    `json:"operation"` // chat, completion, embedding
+	Operation   string    `json:"operation"` // chat, completion, embedding; ScreenIn, ScreenOut
 	Model       string    `json:"model"`     // as asked for
 	Stream      bool      `json:"stream"`
 	Source      string    `json:"source"`      // client address and port (CSL 23, SAP item 3); kept as network log, see DESIGN §5
@@ -57,6 +58,9 @@ type Intent struct {
 	Input       string    `json:"input"`       // commitment to the request's text
 	Policy      string    `json:"policy"`      // hash of the moderation policy in force
 	Lexicon     string    `json:"lexicon"`     // hash of the lexicon in force
+
+	// Detached names the way a text came that hegui only judged and the application shows itself: api, dify, litellm, …
+	Detached string `json:"detached"`
 }
 
 // Finding is one detector's hit as it is recorded: never the matched text, only its place and its entry.
@@ -101,11 +105,19 @@ type Record struct {
 	// Provider is the row of the table of refusals that told that the model's provider refused (upstream/refusals.yaml).
 	Provider string `json:"provider,omitempty"`
 
+	// Answer is the approved answer that was given (id@version, "draft" when a model worded it), or "observed"/"not given" before it.
+	Answer string `json:"answer,omitempty"`
+
+	// Heightened is the measure by which the service followed a stricter profile of the policy for a time.
+	Heightened string `json:"heightened,omitempty"`
+
 	// Turns are commitments to what was refused in this exchange, so that it can be told when history brings it back.
 	Turns []string `json:"refused_turns,omitempty"`
 
 	// Healed is how many turns of the history the model was not shown, because they had been refused.
 	Healed int `json:"healed,omitempty"`
+
+	Releasable int64 `json:"releasable"` // detached: characters of the text that might be shown
 }
 
 // Checked counts the bytes of logical text each guard looked at; a guard that was off has -1.
@@ -136,6 +148,13 @@ type Content struct {
 	Withheld string          `json:"withheld"` // what was generated and not shown
 }
 
+// Operations of detached exchanges: hegui judged a text and the application shows it. What became of it is known only by an
+// acknowledgement, see Store.Acknowledge.
+const (
+	ScreenIn  = "screen_in"
+	ScreenOut = "screen_out"
+)
+
 // ProbeApplication marks the exchanges of hegui's own self-tests; Stats leaves them out.
 const ProbeApplication = "hegui-probe"
 
@@ -150,7 +169,7 @@ const (
 func (r *Record) generated() bool {
 	switch r.Verdict {
 	case Allow, Mask, Guide, Stop, UpstreamRefused:
-		return r.Output != "" && r.Operation != "embedding"
+		return r.Output != "" && r.Operation != "embedding" && r.Detached == ""
 	}
 	return false
 }

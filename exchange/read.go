@@ -181,6 +181,10 @@ type Stats struct {
 
 	OldestMS int64 `db:"oldest" json:"oldest_ms"` // 0 when Total is 0
 	NewestMS int64 `db:"newest" json:"newest_ms"`
+
+	// Detached are those in which hegui only judged. They count in none of Generated, Labelled, Asked and the Checked: what
+	// became of their texts is the application's word.
+	Detached Detached `db:"-" json:"detached"`
 }
 
 // Stats computes the sums for [from, to), optionally of one service.
@@ -189,7 +193,7 @@ func (s *Store) Stats(ctx context.Context, service string, from, to time.Time) (
 	n := func(condition string) string {
 		return "COUNT(CASE WHEN " + condition + " THEN 1 END)"
 	}
-	asked := "x.outcome NOT IN ('rejected', 'broken')"
+	asked := "x.outcome NOT IN ('rejected', 'broken') AND x.operation NOT IN ('" + ScreenIn + "', '" + ScreenOut + "')"
 	row, err := store.Row[Stats](ctx, s.db.R, `SELECT COUNT(*) AS total, `+
 		n("x.verdict = 'allow' AND x.outcome NOT IN ('rejected', 'broken', 'upstream_error')")+` AS allowed, `+
 		n("x.verdict = 'mask'")+` AS masked, `+
@@ -211,7 +215,8 @@ func (s *Store) Stats(ctx context.Context, service string, from, to time.Time) (
 	if err != nil {
 		return Stats{}, fmt.Errorf("exchange: stats: %w", err)
 	}
-	return row, nil
+	row.Detached, err = s.detached(ctx, where, args)
+	return row, err
 }
 
 // Unclosed counts the exchanges of all nodes that were opened before a moment and are not closed: running, or left by a

@@ -30,7 +30,7 @@ type Store struct {
 	j     *journal.Journal
 	vault *journal.Vault
 
-	rows, contents *journal.Table
+	rows, contents, shown *journal.Table
 
 	mu     sync.Mutex
 	open   map[string]int64 // exchanges begun in this process and their opening event
@@ -54,6 +54,7 @@ func Open(ctx context.Context, db *store.DB, j *journal.Journal, v *journal.Vaul
 			"operation", "model", "outcome", "verdict", "label", "categories", "generated", "in_bytes", "out_bytes",
 			"privacy_bytes", "degraded", "log", "seq"}},
 		contents: &journal.Table{Name: "exchange_content", Columns: []string{"id", "service", "at", "sealed"}},
+		shown:    &journal.Table{Name: "exchange_shown", Columns: []string{"id", "at", "service", "shown", "labelled", "whole", "log", "seq"}},
 	}, nil
 }
 
@@ -90,6 +91,11 @@ func (s *Store) Begin(ctx context.Context, in Intent) error {
 // Finish makes the record and its sealed content durable. key and c may be nil when no content is to be kept.
 // The last byte of the answer may leave only after it returns nil. It also serves for requests turned away before Begin.
 func (s *Store) Finish(ctx context.Context, r Record, key *journal.SubjectKey, c *Content) error {
+	return s.FinishWith(ctx, r, key, c, nil)
+}
+
+// FinishWith is Finish with a further change in the same transaction; when that fails, nothing is written.
+func (s *Store) FinishWith(ctx context.Context, r Record, key *journal.SubjectKey, c *Content, also func(context.Context, *sql.Tx) error) error {
 	w := journal.Write{}
 	if key != nil && c != nil {
 		sealed, err := seal(key, r.ID, *c)
@@ -113,7 +119,7 @@ func (s *Store) Finish(ctx context.Context, r Record, key *journal.SubjectKey, c
 	w.Inserts = append(w.Inserts, journal.Insert{Into: s.rows, Args: []any{r.ID, r.At.UnixMilli(), r.ContentID, r.Service,
 		r.Application, r.User, r.Operation, r.Model, string(r.Outcome), string(r.Verdict), r.Label, r.categories(), r.generated(),
 		int64(r.Checked.In), int64(r.Checked.Out), int64(r.Checked.Privacy), len(r.Guards) > 0, s.j.Origin(), journal.SeqOf(0)}})
-	w.Apply = inTurn(s.settle(r.ID), refusedTurns(r))
+	w.Apply = inTurn(also, s.settle(r.ID), refusedTurns(r))
 	if _, err := s.j.Commit(ctx, w); err != nil {
 		return fmt.Errorf("exchange: finish: %w", err)
 	}

@@ -24,14 +24,16 @@ import (
 
 // call is one exchange on its way through the guards. One goroutine owns it.
 type call struct {
-	w       http.ResponseWriter
-	r       *http.Request
-	op      operation
-	started time.Time
-	id      string // of the exchange
-	content string // content ID
-	probe   bool   // one of hegui's own
-	pool    *upstream.Pool
+	w        http.ResponseWriter
+	r        *http.Request
+	op       operation
+	started  time.Time
+	id       string // of the exchange
+	content  string // content ID
+	probe    bool   // one of hegui's own
+	via      string // how a detached text came; empty for traffic
+	recorded bool   // nothing is left to record about a no
+	pool     *upstream.Pool
 
 	body     bytes.Buffer
 	request  request
@@ -65,16 +67,21 @@ type call struct {
 	withheld []byte
 	notice   string // the refusal that was shown instead of the rest
 	cuts     string // worst verdict of the output
+	riskIn   string // that the input was refused or guided for
 	risk     string // category of the first violation in the output; for operators
 	reason   string // its reason code, for everybody
 	labels   string // text, ui or none, as written
 	implicit string // see Gateway.implicit
 	input    string // commitment to the request
 
-	response  *upstream.Response
-	refusedBy *upstream.Refusal // the provider's no, if that is why the answer ended
-	refused   []string          // commitments to what was refused
-	healed    int               // turns of the history that the model is not shown
+	alibaba    string    // action that was asked for, when the call came so
+	heightened string    // the measure by which the service follows a stricter profile
+	approved   *approved // the answer in place of the model's; nil: the model is asked
+	answer     string    // as the record names it
+	response   *upstream.Response
+	refusedBy  *upstream.Refusal // the provider's no, if that is why the answer ended
+	refused    []string          // commitments to what was refused
+	healed     int               // turns of the history that the model is not shown
 }
 
 // maxKept bounds what is kept of an answer, in bytes; commitments cover what is kept.
@@ -206,7 +213,7 @@ func (g *Gateway) record(c *call) exchange.Record {
 	return exchange.Record{
 		Intent: g.intent(c), Ended: g.o.Now().UTC(), Verdict: exchange.Allow, Route: c.target, Answered: clip(c.answered, 200), Tries: c.tries,
 		Label: c.labels, Checked: c.checked, Findings: c.sorted(), Total: c.total, Usage: c.usage, Guards: c.outages, FirstMS: c.firstMS(),
-		Provider: c.provider(), Turns: c.refused, Healed: c.healed,
+		Provider: c.provider(), Answer: c.answer, Heightened: c.heightened, Turns: c.refused, Healed: c.healed,
 	}
 }
 
@@ -228,7 +235,7 @@ func (c *call) firstMS() int64 {
 func (g *Gateway) intent(c *call) exchange.Intent {
 	in := exchange.Intent{ID: c.id, At: c.started.UTC().Truncate(time.Millisecond), ContentID: c.content, Service: c.service.ID,
 		Application: c.key.Application, Key: c.key.ID, User: c.user.Subject, Operation: c.op.name, Model: c.route.Name, Stream: c.stream,
-		Source: c.r.RemoteAddr, Client: clip(c.r.UserAgent(), 200), Policy: c.policy.Hash(), Lexicon: c.lexicon.Hash()}
+		Source: c.r.RemoteAddr, Client: clip(c.r.UserAgent(), 200), Policy: c.policy.Hash(), Lexicon: c.lexicon.Hash(), Detached: c.via}
 	if a, ok := c.r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		in.Destination = a.String()
 	}
@@ -308,14 +315,7 @@ func (g *Gateway) answer(c *call) {
 		defer cancel()
 		begun <- g.o.Exchanges.Begin(ctx, intent)
 	}()
-	response, err := c.pool.Do(ctx, c.targets(), upstream.Request{
-		Method: http.MethodPost, Path: c.op.path, Stream: c.stream, Header: c.forward(), PastRefusals: c.service.PastRefusals,
-		Body: func(t upstream.Target) []byte {
-			if c.probe {
-				return c.request.withModel("probe", c.edits)
-			}
-			return c.request.withModel(t.Model, c.edits)
-		}})
+	response, err := g.respond(ctx, c)
 	if beginErr := <-begun; beginErr != nil {
 		if err == nil {
 			_ = response.Body.Close()
@@ -341,6 +341,21 @@ func (g *Gateway) answer(c *call) {
 	default:
 		g.deliverPlain(ctx, c, response)
 	}
+}
+
+// respond gets the answer: the model's, or the approved one.
+func (g *Gateway) respond(ctx context.Context, c *call) (*upstream.Response, error) {
+	if c.approved != nil {
+		return c.answerResponse(), nil
+	}
+	return c.pool.Do(ctx, c.targets(), upstream.Request{
+		Method: http.MethodPost, Path: c.op.path, Stream: c.stream, Header: c.forward(), PastRefusals: c.service.PastRefusals,
+		Body: func(t upstream.Target) []byte {
+			if c.probe {
+				return c.request.withModel("probe", c.edits)
+			}
+			return c.request.withModel(t.Model, c.edits)
+		}})
 }
 
 func (c *call) targets() []upstream.Target {

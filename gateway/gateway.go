@@ -16,9 +16,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hegui/hegui/answers"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/screening"
 	"github.com/hegui/hegui/service"
 	"github.com/hegui/hegui/upstream"
 	"github.com/hegui/hegui/users"
@@ -38,9 +40,16 @@ type Options struct {
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer
 	Detectors []moderation.Detector // besides the lexicon; may be empty
+	Answers   *answers.Register     // approved answers; nil: none
 
 	// Classifiers are further detectors, which may change while the gateway runs; an exchange keeps those it began with. Nil: none.
 	Classifiers func() []moderation.Detector
+
+	// Heightened tells which stricter profile a service follows for a time, and by which measure. Nil: none ever.
+	Heightened func(ctx context.Context, service string) (profile, measure string, ok bool)
+
+	// Screenings keeps the state of detached mode. Nil: neither it nor its adapters are served.
+	Screenings *screening.Store
 
 	// Ended is told of every exchange once its record is durable, with the names of the detectors that looked at it; it must
 	// return at once. Nil: nobody is told.
@@ -63,6 +72,8 @@ type Gateway struct {
 
 	memory     *memory
 	signalSets signalSets
+	screens    *screens
+	tails      tails
 	answeredBy sync.Map // artefact by detector: what its last answer came from
 
 	degradedMu sync.Mutex
@@ -76,7 +87,7 @@ var errDrained = errors.New("hegui is shutting down")
 func New(o Options) (*Gateway, error) {
 	if o.Journal == nil || o.Vault == nil || o.Exchanges == nil || o.Services == nil || o.Users == nil || o.Pool == nil ||
 		o.Lexicon == nil || o.Policy == nil || o.PortalURL == nil || o.Log == nil || o.Metrics == nil {
-		return nil, errors.New("gateway: an option is missing; all but Detectors, Classifiers, Ended and Now are required")
+		return nil, errors.New("gateway: an option is missing; all but Detectors, Answers, Heightened, Screenings, Classifiers, Ended and Now are required")
 	}
 	for _, d := range o.Detectors {
 		if err := d.Describe().Validate(); err != nil {
@@ -90,7 +101,7 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{o: o, guards: Guards(), probes: probes, memory: newMemory(), degradedAt: map[string]time.Time{}}
+	g := &Gateway{o: o, guards: Guards(), probes: probes, memory: newMemory(), screens: newScreens(maxLive, maxLiveBytes), degradedAt: map[string]time.Time{}}
 	g.stopped, g.stop = context.WithCancelCause(context.Background())
 	if g.metrics, err = newMetrics(o.Metrics); err != nil {
 		return nil, err
@@ -119,6 +130,7 @@ func (g *Gateway) Handler() http.Handler {
 	}
 	mux.HandleFunc("GET /v1/models", g.models)
 	mux.HandleFunc("GET /v1/models/{model...}", g.models)
+	g.detachedRoutes(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		hangUp(w, r)
 		writeError(w, problem(http.StatusNotFound, "unknown_path", "", "there is no "+clip(r.Method+" "+r.URL.Path, 120)+" here; hegui serves /v1/chat/completions, /v1/completions, /v1/embeddings and /v1/models"), "")

@@ -38,6 +38,7 @@ func Guards() []Guard {
 		{Name: "route", Does: "only models that the service has put in force (Art 7, 17)", run: route},
 		{Name: "privacy_in", Does: "masks personal information before the model sees it (Art 11)", Mode: privacyMode, run: privacyIn},
 		{Name: "moderate_in", Does: "screens every text of the input; the policy says what a hit leads to (Art 4)", Mode: moderateInMode, run: moderateIn},
+		{Name: "answers", Does: "gives questions that have one their approved answer (代答) in place of the model's (Art 4, 14)", run: approvedAnswer},
 		{Name: "begin", Does: "makes the intent durable while the model thinks; nothing leaves before (Art 14, 19)"},
 		{Name: "moderate_out", Does: "screens every channel of the answer while it streams; the policy says what a hit leads to (Art 4, 14)", Mode: moderateOutMode},
 		{Name: "privacy_out", Does: "masks personal information in the answer (Art 11)", Mode: privacyMode},
@@ -118,6 +119,11 @@ func authenticate(ctx context.Context, g *Gateway, c *call) *Interruption {
 		return unavailable("service_unavailable", "the service of this key is not in force")
 	}
 	c.watches = g.signalSets.of(c.service)
+	if g.o.Heightened != nil {
+		if profile, measure, ok := g.o.Heightened(ctx, c.service.ID); ok {
+			c.service.Profile, c.heightened = profile, measure
+		}
+	}
 	return nil
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/label"
 	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/screening"
 	"github.com/hegui/hegui/service"
 	"github.com/hegui/hegui/upstream"
 	"github.com/hegui/hegui/users"
@@ -54,8 +55,14 @@ var banned = []moderation.Entry{
 // setup starts a gateway whose model is answer; change may alter the service before it is put in force.
 func setup(t testing.TB, answer http.HandlerFunc, change func(*service.Service)) *harness {
 	t.Helper()
+	return setupOn(t, testkit.SQLite(t), answer, change)
+}
+
+// setupOn is setup on a database of the test's own.
+func setupOn(t testing.TB, db *store.DB, answer http.HandlerFunc, change func(*service.Service)) *harness {
+	t.Helper()
 	ctx := context.Background()
-	h := &harness{t: t, db: testkit.SQLite(t), seen: make(chan []byte, 64)}
+	h := &harness{t: t, db: db, seen: make(chan []byte, 64)}
 	model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		select {
@@ -107,6 +114,8 @@ func setup(t testing.TB, answer http.HandlerFunc, change func(*service.Service))
 	h.gateway, err = New(Options{Journal: h.journal, Vault: vault, Exchanges: h.exchanges, Services: h.services, Users: h.users, Pool: pool,
 		Lexicon: func() *moderation.Lexicon { return lexicon }, Policy: func() *moderation.Policy { return rules }, PortalURL: func() string { return "http://portal" },
 		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
+	must(t, err)
+	h.gateway.o.Screenings, err = screening.New(ctx, h.db, h.journal)
 	must(t, err)
 	server := httptest.NewServer(h.gateway.Handler())
 	t.Cleanup(server.Close)

@@ -214,6 +214,9 @@ func TestWhatHealingLeavesAlone(t *testing.T) {
 		return h.record(r).Verdict != exchange.Allow
 	}
 	bad, ok := message{"user", "要禁果出售"}, message{"assistant", "好"}
+	if !refused("alice", bad) {
+		t.Fatal("passed")
+	}
 	for name, x := range map[string]struct {
 		refused bool
 		turns   []message

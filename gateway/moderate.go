@@ -126,6 +126,7 @@ func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
 	if s.worst.Action != moderation.Guide { // guided words may stand in the history
 		s.keepRefused()
 	}
+	c.riskIn = s.risk
 	return g.refusal(c, s.worst, "the input was refused: it falls under risk "+s.risk)
 }
 
@@ -365,6 +366,9 @@ func (g *Gateway) refusal(c *call, d moderation.Decision, reason string) *Interr
 	in.More = map[string]any{"appeal": in.Link}
 	if d.Action == moderation.Guide {
 		in.Verdict, in.Message = exchange.Guide, d.TextIn(c.chinese())
+		if v, ok := g.guided(c.r.Context(), c, c.riskIn); ok {
+			in.Message, c.answer = v.Text(c.chinese()), v.Ref()
+		}
 		in.Reason = strings.Replace(reason, "refused", "answered with guidance", 1)
 		c.notice = in.Message
 	}

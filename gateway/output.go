@@ -278,6 +278,10 @@ func (o *output) onViolation() moderation.Action {
 // instead is the text that takes the place of what was cut, and how it finishes.
 func (o *output) instead(stop *cut) (text, finish string) {
 	if stop.decision.Action == moderation.Guide {
+		if v, ok := o.g.guided(o.ctx, o.c, stop.category); ok {
+			o.c.answer = v.Ref()
+			return v.Text(o.c.chinese()), "stop"
+		}
 		return stop.decision.TextIn(o.c.chinese()), "stop"
 	}
 	return o.c.refusalText(), "content_filter"

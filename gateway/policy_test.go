@@ -376,3 +376,17 @@ func TestPolicyAndDetectorsDoNotDependOnCuts(t *testing.T) {
 		}
 	})
 }
+
+// TestStricterForATime: while a period lasts the service's profile is the stricter one, and the record names the measure.
+func TestStricterForATime(t *testing.T) {
+	h := ruled(t, "{name: r, profile: [heightened], direction: [in], category: [A1f], action: refuse, reason: care}", says("fine"), nil)
+	on := true
+	h.gateway.o.Heightened = func(context.Context, string) (string, string, bool) { return "heightened", "m-1", on }
+	if rec := h.record(h.chat("说说禁果", false)); rec.Verdict != exchange.Refuse || rec.Heightened != "m-1" {
+		t.Errorf("%+v", rec)
+	}
+	on = false
+	if rec := h.record(h.chat("说说禁果", false)); rec.Verdict == exchange.Refuse || rec.Heightened != "" {
+		t.Errorf("%+v", rec)
+	}
+}

@@ -7,11 +7,13 @@ type Verb string
 
 // What can happen. Doc of each verb, for readers of an exported journal, is in Verbs.
 const (
-	ExchangeOpened  Verb = "exchange.opened"
-	ExchangeClosed  Verb = "exchange.closed"
-	ExchangeRefused Verb = "exchange.refused"
-	ContentRead     Verb = "content.read"
-	ContentPurged   Verb = "content.purged"
+	ExchangeOpened   Verb = "exchange.opened"
+	ExchangeClosed   Verb = "exchange.closed"
+	ExchangeRefused  Verb = "exchange.refused"
+	ExchangeScreened Verb = "exchange.screening"
+	ExchangeShown    Verb = "exchange.shown"
+	ContentRead      Verb = "content.read"
+	ContentPurged    Verb = "content.purged"
 
 	ServiceInForce Verb = "service.in_force"
 	ModelInForce   Verb = "model.in_force"
@@ -43,6 +45,15 @@ const (
 	ReviewSettled  Verb = "review.settled"
 	ReviewErased   Verb = "review.erased"
 
+	AnswerDrafted  Verb = "answer.drafted"
+	AnswerApproved Verb = "answer.approved"
+	AnswerRetired  Verb = "answer.retired"
+
+	EmergencyDeclared Verb = "emergency.declared"
+	EmergencySigned   Verb = "emergency.signed"
+	EmergencyLapsed   Verb = "emergency.lapsed"
+	EmergencyEnded    Verb = "emergency.ended"
+
 	ClassifierTrained Verb = "classifier.trained"
 	ClassifierMoved   Verb = "classifier.moved"
 
@@ -72,6 +83,8 @@ func Verbs() []VerbDoc {
 		{ExchangeOpened, false, "A request was admitted and is about to be sent upstream; durable before the first byte of the answer leaves. Body: exchange.Intent."},
 		{ExchangeClosed, false, "The final record of an exchange; durable before its last byte leaves. Body: exchange.Record."},
 		{ExchangeRefused, false, "A request was turned away before any model saw it. Body: exchange.Record."},
+		{ExchangeScreened, false, "An application began to send a text slice by slice to be judged; durable before it is told that any of it may be shown. Body: exchange.Intent."},
+		{ExchangeShown, false, "An application acknowledged what it showed of a text that it had only sent to be judged. Body: characters shown, whether it was labelled."},
 		{ContentRead, false, "A staff member opened stored content. Body: the reason given."},
 		{ContentPurged, false, "Sealed content past its retention was deleted. Body: service, time limit, count."},
 		{ServiceInForce, true, "A version of a service's declaration took effect. Body: its hash."},
@@ -80,6 +93,13 @@ func Verbs() []VerbDoc {
 		{LexiconInForce, true, "A compiled lexicon took effect on a node. Body: hash, entries, counts per risk, and what of the must-answer bank is refused."},
 		{LexiconDrafted, false, "The draft of the installation's own word-list entries changed, was proposed for publishing or was discarded. Body: what, counts; never a text."},
 		{LexiconVersion, true, "A version of the installation's own word-list entries was published; nodes compile it and report lexicon.in_force. Body: hash, counts, figures of the gate, who approved."},
+		{AnswerDrafted, false, "A version of an approved answer was written. Body: version, hash, risk, days."},
+		{AnswerApproved, true, "A version of an approved answer was put in force by another person than its author. Body: version, hash."},
+		{AnswerRetired, true, "A version of an approved answer was taken out of force, or a draft dropped. Body: version, hash, reason."},
+		{EmergencyDeclared, true, "An emergency entry took effect, or a stricter period was set. Body: order, reason, end; the word only as its hash."},
+		{EmergencySigned, true, "The second signature under an emergency measure. Body: the measure."},
+		{EmergencyLapsed, true, "An emergency entry that nobody signed within a day went out of force by itself. Body: the measure."},
+		{EmergencyEnded, true, "An emergency measure came to its end, or was lifted with a reason. Body: the measure."},
 		{PolicyInForce, true, "A moderation policy took effect on a node. Body: hash, name, rows, and gaps: risks of A.1 for which it lets hits of the block tier go on."},
 		{KeyIssued, true, "A key was issued to an application. Body: service, application, expiry; never the secret."},
 		{KeyRevoked, true, "A key was revoked. Body: reason."},

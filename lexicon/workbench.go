@@ -17,6 +17,7 @@ import (
 const (
 	Starter       = "starter"       // built in
 	Configuration = "configuration" // a list of hegui.yaml
+	Emergency     = "emergency"     // for a time, on an order
 	Own           = "register"      // the register's
 )
 

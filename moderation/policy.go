@@ -115,6 +115,37 @@ func (p *Policy) Hash() string { return p.hash }
 // Rows is the number of rows.
 func (p *Policy) Rows() int { return len(p.rows) }
 
+// Line is a row of a policy for people to read. Empty fields match everything.
+type Line struct {
+	Name, When                                                  string
+	Category, Direction, User, Tier, Detector, Profile, Service []string
+	Severity                                                    int
+	Decision                                                    Decision
+}
+
+// Lines are the rows in their order; the default stands last, under the name "default".
+func (p *Policy) Lines() []Line {
+	var out []Line
+	for i := range p.rows {
+		r := &p.rows[i]
+		l := Line{Name: r.name, Category: r.categories, Direction: r.directions, User: r.users, Detector: r.detectors, Profile: r.profiles, Service: r.services,
+			Severity: r.severity, Decision: r.decision}
+		for _, t := range r.tiers {
+			l.Tier = append(l.Tier, string(t))
+		}
+		if r.when != nil {
+			l.When = r.when.Source().String()
+		}
+		out = append(out, l)
+	}
+	return append(out, Line{Name: "default", Decision: p.base})
+}
+
+// AsksFor tells whether a row asks for a scenario profile.
+func (p *Policy) AsksFor(profile string) bool {
+	return slices.ContainsFunc(p.rows, func(r row) bool { return slices.Contains(r.profiles, profile) })
+}
+
 // hashPolicy is the hash of a policy's text.
 func hashPolicy(text []byte) string {
 	sum := sha256.Sum256(text)

@@ -176,6 +176,9 @@ func (j *judgement) checked(ctx context.Context, ev Evidence, direction string) 
 	if stats.Degraded > 0 {
 		j.sayf(Notice, "近 24 小时有 %d 次交互遇到环节故障，按声明的规则处理。", "Exchanges of the last 24 h in which a guard could not work and the declared rule was followed: %d.", stats.Degraded)
 	}
+	if direction == "out" {
+		j.detached(stats.Detached, false)
+	}
 	if len(away) > 0 {
 		j.say(Notice, "曾无法工作的检测器："+strings.Join(away, "、")+"。", "Detectors that could not work at times: "+strings.Join(away, ", ")+".")
 	}

@@ -100,5 +100,6 @@ func checkTextLabel(ctx context.Context, ev Evidence) (Finding, error) {
 	} else {
 		j.sayf(Met, "近 24 小时 %d 个生成的答案全部带有标识。", "Answers generated in the last 24 h: %d, all labelled.", stats.Generated)
 	}
+	j.detached(stats.Detached, true)
 	return j.finding()
 }

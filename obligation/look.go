@@ -218,14 +218,36 @@ func (j *judgement) declares(ctx context.Context, ev Evidence, s Scope) error {
 // asked tells whether a record is of an exchange that went to a model or was refused after it had been looked at; those
 // turned away at the door, and those that hegui's own end cut off, were not looked at.
 func asked(r exchange.Record) bool {
-	return r.Outcome != exchange.Rejected && r.Outcome != exchange.Broken
+	return r.Outcome != exchange.Rejected && r.Outcome != exchange.Broken && r.Detached == ""
 }
 
 // shown tells whether the user was shown text that a model made, as exchange.Stats counts it.
 func shown(r exchange.Record) bool {
 	switch r.Verdict {
 	case exchange.Allow, exchange.Mask, exchange.Guide, exchange.Stop, exchange.UpstreamRefused:
-		return r.Output != "" && r.Operation != "embedding"
+		return r.Output != "" && r.Operation != "embedding" && r.Detached == ""
 	}
 	return false
+}
+
+// detached holds the judgement to answers that hegui only judged: the application enforces and labels them, and the only
+// evidence is its word. Without it the status is never better than a notice; labels counts only those acknowledged as labelled.
+func (j *judgement) detached(d exchange.Detached, labels bool) {
+	if d.Answers == 0 {
+		return
+	}
+	told := d.Shown
+	if labels {
+		told = d.Labelled
+	}
+	j.fact("detached_24h", d.Answers)
+	j.fact("detached_acknowledged_24h", told)
+	if silent := d.Answers - told - d.Beyond; silent > 0 {
+		j.sayf(Notice, "近 24 小时有 %d 个答案只经检测、由应用自行展示，应用未确认如何展示。", "Answers of the last 24 h that were only judged and shown by the application, which has not acknowledged how: %d.", silent)
+		j.mend("请让应用在展示后调用 POST /v1/hegui/screen/ack，或改由网关转发。", "Have the application call POST /v1/hegui/screen/ack after showing them, or send its traffic through the gateway.")
+	}
+	if d.Beyond > 0 && !labels {
+		j.sayf(Breach, "近 24 小时应用确认有 %d 个答案展示的内容多于检测放行的内容。", "Answers of the last 24 h of which the application says that it showed more than it might: %d.", d.Beyond)
+		j.mend("请应用只展示 releasable 以内的文字，并按 withdraw 撤回。", "Have the application show no more than releasable, and take back what withdraw says.")
+	}
 }

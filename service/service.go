@@ -36,6 +36,7 @@ type Service struct {
 	History           string      `json:"history,omitempty"`       // what becomes of refused turns that history brings back: heal (or empty), refuse, pass
 	OnViolation       string      `json:"on_violation"`            // stop, retract or replace; the wire form of DESIGN §4 rule 4
 	Profile           string      `json:"profile,omitempty"`       // scenario, for rows of the moderation policy; empty: none
+	Answers           Answers     `json:"answers,omitzero"`        // approved answers (代答)
 	Signals           *Signals    `json:"signals,omitempty"`       // what is watched for besides words; nil: nothing
 	Privacy           PrivacyMode `json:"privacy"`
 	Modes             Modes       `json:"modes"`
@@ -61,6 +62,13 @@ type Disclosure struct {
 	// kept (Art 7, 11). Empty: nothing may be trained on it.
 	TrainingZH string `json:",omitempty"`
 	TrainingEN string `json:",omitempty"`
+}
+
+// Answers says what becomes of questions that have an approved answer.
+type Answers struct {
+	Act   string `json:"act,omitempty"`   // enforce (or empty), observe, off
+	Near  string `json:"near,omitempty"`  // what a question that is only near gets: pass (or empty), or draft, from Model
+	Model string `json:"model,omitempty"` // for draft: a name of Models
 }
 
 // PrivacyMode for a direction: off, observe (record only), mask.

@@ -262,6 +262,7 @@ func (c *checker) service(s *Service, models map[string]bool, texts map[string]s
 		c.id("profile", s.Profile)
 	}
 	c.signals(s.Signals)
+	c.answers(s)
 	c.oneOf("privacy.in", s.Privacy.In, "off", "observe", "mask")
 	c.oneOf("privacy.out", s.Privacy.Out, "off", "observe", "mask")
 	for _, m := range []struct {
@@ -288,6 +289,19 @@ func (c *checker) service(s *Service, models map[string]bool, texts map[string]s
 		}
 	}
 	c.routes(s.Models, models, endpoints)
+}
+
+func (c *checker) answers(s *Service) {
+	a := s.Answers
+	if a.Act != "" {
+		c.oneOf("answers.act", a.Act, "enforce", "observe", "off")
+	}
+	if a.Near != "" {
+		c.oneOf("answers.near", a.Near, "pass", "draft")
+	}
+	if a.Near == "draft" && !slices.ContainsFunc(s.Models, func(r Route) bool { return r.Name == a.Model }) {
+		c.fail("answers.model", a.Model, "name the model of this service that drafts near answers, or set answers.near to pass")
+	}
 }
 
 func (c *checker) routes(routes []Route, models map[string]bool, endpoints []string) {

@@ -120,7 +120,7 @@ func (r *RefusalRow) refusal() *Refusal {
 
 // finish tells whether a finish_reason means that a filter ended the answer; nil when not.
 func (t *refusals) finish(reason string) *Refusal {
-	if reason == "" || reason == "stop" || reason == "length" || reason == "tool_calls" { // nearly every answer
+	if t == nil || reason == "" || reason == "stop" || reason == "length" || reason == "tool_calls" { // nearly every answer
 		return nil
 	}
 	reason = strings.ToLower(reason)
@@ -134,6 +134,9 @@ func (t *refusals) finish(reason string) *Refusal {
 
 // answer tells whether an answer of a status is a refusal of content; nil when not.
 func (t *refusals) answer(status int, body []byte) *Refusal {
+	if t == nil {
+		return nil
+	}
 	said := hear(body)
 	for i := range t.rows {
 		if r := &t.rows[i]; r.fits(status, said) {

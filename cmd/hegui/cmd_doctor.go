@@ -75,7 +75,7 @@ func (c doctorCmd) Run(ctx context.Context, o out) error {
 			}
 		}
 		running := readServing(cfg.Data)
-		alive := answers(ctx, running.Gateway) || answers(ctx, running.Console) || answers(ctx, running.Portal)
+		alive := listens(ctx, running.Gateway) || listens(ctx, running.Console) || listens(ctx, running.Portal)
 		c.dataDirectory(cfg, ok, fail)
 		c.evidence(ctx, cfg, ok, fail)
 		c.upstreams(ctx, cfg, ok, fail)
@@ -256,8 +256,8 @@ func (doctorCmd) ports(cfg configFile, running bool, ok okFunc, fail failFunc) {
 	}
 }
 
-// answers tells whether something healthy listens at an address.
-func answers(ctx context.Context, base string) bool {
+// listens tells whether something healthy listens at an address.
+func listens(ctx context.Context, base string) bool {
 	if base == "" {
 		return false
 	}

@@ -231,6 +231,9 @@ type ServiceConfig struct {
 	// Scenario profile: rows of the policy can ask for it. Lower-case letters, digits, hyphens; empty: none.
 	Profile string `yaml:"profile"`
 
+	// Approved answers (代答), which stand in the console and in: hegui answers
+	Answers AnswersConfig `yaml:"answers"`
+
 	// What is watched for besides words. What is found is evidence; rows of the policy with detector: [jailbreak] and so on
 	// say what follows.
 	Signals SignalsConfig `yaml:"signals"`
@@ -359,6 +362,19 @@ type RefusalConfig struct {
 	// What becomes of turns that were refused before when a client sends them again as history: heal shows the model a neutral
 	// placeholder in their place, refuse refuses the conversation, pass sends on what only a provider had refused.
 	History string `yaml:"history"`
+}
+
+// AnswersConfig says what becomes of questions that have an approved answer.
+type AnswersConfig struct {
+	// enforce: the approved text is the answer. observe: the record says which one it would be. off.
+	Act string `yaml:"act"`
+
+	// What a question gets that is only near to one of an answer: pass (the model's answer), or draft: a model puts the approved
+	// text into fitting words, which are compared with it and given only if they say nothing else.
+	Near string `yaml:"near"`
+
+	// For draft: which of the service's models.
+	Model string `yaml:"model"`
 }
 
 // SignalsConfig says what is watched for besides words.

@@ -122,6 +122,18 @@ func (r RefusalRowConfig) row(provider string) upstream.RefusalRow {
 		Finishes: r.Finishes, Side: r.Side, Seen: "declared", Source: "configuration"}
 }
 
+// mode leaves out what is the default, so that it is no change of a service.
+func (a AnswersConfig) mode() service.Answers {
+	m := service.Answers{Act: a.Act, Near: a.Near, Model: a.Model}
+	if m.Act == "enforce" {
+		m.Act = ""
+	}
+	if m.Near == "pass" {
+		m.Near = ""
+	}
+	return m
+}
+
 // history is the register's word for what becomes of refused turns; the default has none, so that it is no change of a service.
 func history(said string) string {
 	if said == "heal" {
@@ -141,7 +153,7 @@ func (s ServiceConfig) service() service.Service {
 			TrainingZH: x.TrainingZH, TrainingEN: x.TrainingEN},
 		Label: label.Place(s.Label.Place), LabelLang: s.Label.Lang,
 		Refusal: s.Refusal.As, RefusalZH: s.Refusal.ZH, RefusalEN: s.Refusal.EN, PastRefusals: s.Refusal.Upstream == "next", History: history(s.Refusal.History), OnViolation: s.OnViolation, Profile: s.Profile,
-		Signals: s.Signals.plain(),
+		Signals: s.Signals.plain(), Answers: s.Answers.mode(),
 		Privacy: service.PrivacyMode{In: s.Privacy.In, Out: s.Privacy.Out},
 		Modes: service.Modes{ModerateIn: mode(s.Modes.ModerateIn), ModerateOut: mode(s.Modes.ModerateOut),
 			Privacy: mode(s.Modes.Privacy), Label: mode(s.Modes.Label)},

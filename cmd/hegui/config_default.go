@@ -67,6 +67,7 @@ func defaultService() ServiceConfig {
 		Refusal:     RefusalConfig{As: d.Refusal, ZH: d.RefusalZH, EN: d.RefusalEN, Upstream: "answer", History: "heal"},
 		OnViolation: d.OnViolation,
 		Profile:     d.Profile,
+		Answers:     AnswersConfig{Act: "enforce", Near: "pass"},
 		Signals:     SignalsConfig{On: d.Signals.On, Scripts: []string{"Han", "Latin"}},
 		Privacy:     PrivacyConfig{In: d.Privacy.In, Out: d.Privacy.Out},
 		Modes: ModesConfig{ModerateIn: mode(d.Modes.ModerateIn), ModerateOut: mode(d.Modes.ModerateOut),

@@ -12,8 +12,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hegui/hegui/answers"
 	"github.com/hegui/hegui/console"
 	"github.com/hegui/hegui/detector"
+	"github.com/hegui/hegui/emergency"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/journal"
@@ -75,6 +77,8 @@ type installation struct {
 	lexicon   *lexicon.Workbench
 	reviews   *review.Register
 	spend     *detector.Ledger
+	answers   *answers.Register
+	emergency *emergency.Register
 }
 
 // openExisting opens an installation that some server has made before.
@@ -142,6 +146,12 @@ func openInstallation(ctx context.Context, c configFile, readOnly bool) (in *ins
 		return in, err
 	}
 	if in.staff, err = operator.Open(ctx, in.db, in.journal); err != nil {
+		return in, err
+	}
+	if in.answers, err = answers.Open(ctx, in.db, in.journal); err != nil {
+		return in, err
+	}
+	if in.emergency, err = emergency.Open(ctx, in.db, in.journal); err != nil {
 		return in, err
 	}
 	if in.lexicon, err = in.workbench(ctx); err != nil {

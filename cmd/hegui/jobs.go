@@ -22,6 +22,8 @@ const (
 	checkpointEvery = time.Minute
 	findingsEvery   = time.Hour
 	purgeEvery      = time.Hour
+	settleEvery     = time.Minute
+	screeningEvery  = 5 * time.Second
 	lexiconEvery    = 250 * time.Millisecond // looks at one number in memory; reads nothing until the journal moves
 )
 
@@ -45,6 +47,7 @@ func (sv *server) startJobs(ctx context.Context) {
 		})
 	}
 	if sv.serves("gateway") {
+		every(screeningEvery, screeningEvery, sv.sweepScreenings)
 		every(probeEvery, 0, sv.probe)
 		sv.jobs.Go(func() error { sv.reloadOnHangup(ctx); return nil })
 		sv.jobs.Go(func() error { sv.drawSamples(ctx); return nil })
@@ -57,6 +60,7 @@ func (sv *server) startJobs(ctx context.Context) {
 	if sv.serves("worker") {
 		every(findingsEvery, 10*time.Second, sv.takeFindings) // after the first probes
 		every(purgeEvery, time.Minute, sv.purge)
+		every(settleEvery, settleEvery, sv.settle)
 	}
 }
 
@@ -86,6 +90,13 @@ func (sv *server) probe(ctx context.Context) {
 	}
 }
 
+// sweepScreenings ends texts of detached mode that were not sent whole, and erases what has expired.
+func (sv *server) sweepScreenings(ctx context.Context) {
+	if err := sv.gateway.SweepScreenings(ctx); err != nil && ctx.Err() == nil {
+		sv.log.Error("detached sessions not swept", "error", err)
+	}
+}
+
 func (sv *server) checkpoint(ctx context.Context) {
 	if _, err := sv.in.journal.Checkpoint(ctx); err != nil && ctx.Err() == nil {
 		sv.log.Error("checkpoint not signed", "error", err)
@@ -100,6 +111,13 @@ func (sv *server) takeFindings(ctx context.Context) {
 	}
 	if ctx.Err() == nil {
 		sv.event(ctx, journal.FindingsTaken, journal.Ref{Kind: "node", ID: sv.in.config.Node}, map[string]any{"statuses": statuses})
+	}
+}
+
+// settle tells the journal of emergency measures that have come to their end or lapsed.
+func (sv *server) settle(ctx context.Context) {
+	if _, err := sv.in.emergency.Settle(ctx, journal.Actor{Kind: "system", ID: "emergency"}); err != nil && ctx.Err() == nil {
+		sv.log.Error("the end of emergency measures is not recorded", "error", err)
 	}
 }
 

@@ -34,8 +34,26 @@ func (in *installation) workbench(ctx context.Context) (*lexicon.Workbench, erro
 	if err != nil {
 		return nil, err
 	}
-	return &lexicon.Workbench{Register: register, Base: in.config.lists, Accept: in.config.accept, Cache: lexicon.Cache(filepath.Join(in.config.Data, "cache")),
+	return &lexicon.Workbench{Register: register, Base: in.lists, Accept: in.config.accept, Cache: lexicon.Cache(filepath.Join(in.config.Data, "cache")),
 		Evidence: lexicon.Evidence{Bank: mustAnswer, Benign: benign, Traffic: in.talk, Judge: in.judge}}, nil
+}
+
+// lists are those below the register: the configuration's, and what is in force for a time.
+func (in *installation) lists() ([]lexicon.List, error) {
+	lists, err := in.config.lists()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	entries, err := in.emergency.Entries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(entries) > 0 {
+		lists = append(lists, lexicon.List{Origin: lexicon.Emergency, Entries: entries})
+	}
+	return lists, nil
 }
 
 // accept runs the policy's tests on texts with a new lexicon: where they fail, the two do not belong together.
@@ -190,6 +208,7 @@ type lexiconState struct {
 	mu      sync.Mutex // held while compiling
 	version int
 	day     string
+	brief   string // marker of the emergency entries
 	failed  time.Time
 	tried   int    // the version that failed
 	why     string // it failed
@@ -210,7 +229,7 @@ func (sv *server) serving() (version int, failed string) {
 func (sv *server) loadLexicon(ctx context.Context) error {
 	sv.state.mu.Lock()
 	defer sv.state.mu.Unlock()
-	day := lexicon.Today(time.Now())
+	day, brief := lexicon.Today(time.Now()), sv.in.emergency.Marker(ctx)
 	compiled, v, err := sv.in.lexicon.InForce(ctx)
 	if err != nil {
 		return err
@@ -227,20 +246,21 @@ func (sv *server) loadLexicon(ctx context.Context) error {
 		return err
 	}
 	sv.lexicon.Store(compiled)
-	sv.state.version, sv.state.day, sv.state.failed = v.N, day, time.Time{}
+	sv.state.version, sv.state.day, sv.state.brief, sv.state.failed = v.N, day, brief, time.Time{}
 	sv.log.Info("lexicon in force", "entries", compiled.Len(), "version", v.N, "hash", compiled.Hash()[:12])
 	return nil
 }
 
 // followLexicon puts a version in force that anybody has published, here or elsewhere, and lets entries expire at the end
-// of their day.
+// of their day and emergency entries at their hour.
 func (sv *server) followLexicon(ctx context.Context) {
 	v, err := sv.in.lexicon.Latest(ctx)
 	if err != nil {
 		return // a database that is away is told of by readyz
 	}
+	brief := sv.in.emergency.Marker(ctx)
 	sv.state.mu.Lock()
-	current := sv.state.version == v.N && sv.state.day == lexicon.Today(time.Now())
+	current := sv.state.version == v.N && sv.state.brief == brief && sv.state.day == lexicon.Today(time.Now())
 	wait := sv.state.tried == v.N && time.Since(sv.state.failed) < lexiconRetry
 	sv.state.mu.Unlock()
 	if current || wait {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/hegui/hegui/answers"
+	"github.com/hegui/hegui/emergency"
 	"github.com/hegui/hegui/lexicon"
 	"github.com/hegui/hegui/operator"
 	"github.com/hegui/hegui/service"
@@ -28,19 +30,21 @@ const (
 
 // cli is the whole command line.
 type cli struct {
-	Serve    serveCmd    `cmd:"" help:"Run gateway, console and portal."`
-	Init     initCmd     `cmd:"" help:"Write a documented hegui.yaml."`
-	Doctor   doctorCmd   `cmd:"" help:"Check this machine and installation, and say how to mend what is wrong."`
-	Check    checkCmd    `cmd:"" help:"Compute the obligation register now."`
-	Lexicon  lexiconCmd  `cmd:"" help:"The installation's word lists: import, measure, publish."`
-	Screen   screenCmd   `cmd:"" help:"Look through a file with the lexicon; JSON lines out."`
-	Journal  journalCmd  `cmd:"" help:"Verify, prove and export evidence."`
-	Keys     keysCmd     `cmd:"" help:"Keys of applications."`
-	Users    usersCmd    `cmd:"" help:"Users and their standing."`
-	Upstream upstreamCmd `cmd:"" help:"Endpoints of models: how they refuse content."`
-	Detector detectorCmd `cmd:"" help:"Models that judge texts: try them, see what they cost."`
-	Staff    staffCmd    `cmd:"" help:"People who may log in to the console."`
-	Version  versionCmd  `cmd:"" help:"Version, or a software bill of materials."`
+	Serve     serveCmd     `cmd:"" help:"Run gateway, console and portal."`
+	Init      initCmd      `cmd:"" help:"Write a documented hegui.yaml."`
+	Doctor    doctorCmd    `cmd:"" help:"Check this machine and installation, and say how to mend what is wrong."`
+	Check     checkCmd     `cmd:"" help:"Compute the obligation register now."`
+	Lexicon   lexiconCmd   `cmd:"" help:"The installation's word lists: import, measure, publish."`
+	Answers   answersCmd   `cmd:"" help:"Approved answers (代答): import, approve, try."`
+	Emergency emergencyCmd `cmd:"" help:"What is stricter for a time: words on an order, periods."`
+	Screen    screenCmd    `cmd:"" help:"Look through a file with the lexicon; JSON lines out."`
+	Journal   journalCmd   `cmd:"" help:"Verify, prove and export evidence."`
+	Keys      keysCmd      `cmd:"" help:"Keys of applications."`
+	Users     usersCmd     `cmd:"" help:"Users and their standing."`
+	Upstream  upstreamCmd  `cmd:"" help:"Endpoints of models: how they refuse content."`
+	Detector  detectorCmd  `cmd:"" help:"Models that judge texts: try them, see what they cost."`
+	Staff     staffCmd     `cmd:"" help:"People who may log in to the console."`
+	Version   versionCmd   `cmd:"" help:"Version, or a software bill of materials."`
 }
 
 // out is where a command writes.
@@ -128,12 +132,15 @@ func wrongUse(err error) bool {
 		invalidL *lexicon.InvalidError
 		unread   *lexicon.UnreadError
 		declared service.Invalid
+		invalidA *answers.InvalidError
+		invalidE *emergency.InvalidError
 	)
 	for _, refused := range []error{service.ErrUnknownKey, service.ErrRevokedKey, users.ErrNotSuspended, users.ErrErased, operator.ErrLastOwner, operator.ErrLoginTaken,
-		lexicon.ErrUnknown, lexicon.ErrNoVersion, lexicon.ErrEmptyDraft, lexicon.ErrNoProposal, lexicon.ErrSamePerson, lexicon.ErrNotMeasured} {
+		lexicon.ErrUnknown, lexicon.ErrNoVersion, lexicon.ErrEmptyDraft, lexicon.ErrNoProposal, lexicon.ErrSamePerson, lexicon.ErrNotMeasured,
+		emergency.ErrUnknown, emergency.ErrSamePerson, emergency.ErrState, answers.ErrUnknown, answers.ErrState, answers.ErrSamePerson} {
 		if errors.Is(err, refused) {
 			return true
 		}
 	}
-	return errors.As(err, &usage) || errors.As(err, &invalidU) || errors.As(err, &invalidS) || errors.As(err, &invalidO) || errors.As(err, &invalidL) || errors.As(err, &unread) || errors.As(err, &declared)
+	return errors.As(err, &usage) || errors.As(err, &invalidU) || errors.As(err, &invalidS) || errors.As(err, &invalidO) || errors.As(err, &invalidL) || errors.As(err, &unread) || errors.As(err, &declared) || errors.As(err, &invalidA) || errors.As(err, &invalidE)
 }

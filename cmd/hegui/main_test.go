@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -53,6 +54,7 @@ func TestScripts(t *testing.T) {
 			"mode":    cmdMode,
 			"exits":   cmdExits,
 			"guard":   cmdGuard,
+			"keep":    cmdKeep,
 		},
 		RequireExplicitExec: true,
 	})
@@ -188,6 +190,16 @@ func cmdDamage(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	copy(b[i:], args[2])
 	ts.Check(os.WriteFile(path, b, 0o600))
+}
+
+// keep NAME EXPRESSION sets a variable to what an expression finds in what the last command printed; SOON is the day after tomorrow.
+func cmdKeep(ts *testscript.TestScript, neg bool, args []string) {
+	found := regexp.MustCompile(args[1]).FindString(ts.ReadFile("stdout"))
+	if found == "" {
+		ts.Fatalf("%s is not in what was printed", args[1])
+	}
+	ts.Setenv(args[0], found)
+	ts.Setenv("SOON", time.Now().AddDate(0, 0, 2).Format(time.DateOnly))
 }
 
 // exits CODE COMMAND … runs a command that must end with this exit code.

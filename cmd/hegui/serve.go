@@ -31,6 +31,7 @@ import (
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/obligation"
 	"github.com/hegui/hegui/portal"
+	"github.com/hegui/hegui/screening"
 	"github.com/hegui/hegui/service"
 	"github.com/hegui/hegui/upstream"
 )
@@ -210,9 +211,13 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	if err != nil {
 		return sv, err
 	}
+	screenings, err := screening.New(ctx, in.db, in.journal)
+	if err != nil {
+		return sv, err
+	}
 	sv.gateway, err = gateway.New(gateway.Options{Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
 		Users: in.users, Pool: sv.pool, Lexicon: sv.lexicon.Load, Policy: sv.policy.Load, PortalURL: sv.portalURL, Log: sv.log, Metrics: metrics,
-		Detectors: judges, Classifiers: sv.in.reviews.Detectors, Ended: sv.ended})
+		Answers: in.answers, Heightened: in.emergency.Profile, Screenings: screenings, Detectors: judges, Classifiers: sv.in.reviews.Detectors, Ended: sv.ended})
 	if err != nil {
 		return sv, err
 	}
@@ -221,7 +226,7 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 		return sv, err
 	}
 	operators, err := console.New(console.Options{Journal: in.journal, Verifier: in.keys.Verifier, Exchanges: in.exchanges, Services: in.services,
-		Users: in.users, Staff: in.staff, Lexicon: sv.lexicon.Load, Words: in.lexicon, Reviews: in.reviews, Serves: sv.serving, Health: sv.pool.Health, Detectors: sv.detectorsNow, Findings: sv.findings,
+		Users: in.users, Staff: in.staff, Lexicon: sv.lexicon.Load, Words: in.lexicon, Answers: in.answers, Policy: sv.policy.Load, Emergency: in.emergency, Reviews: in.reviews, Serves: sv.serving, Health: sv.pool.Health, Detectors: sv.detectorsNow, Findings: sv.findings,
 		VerifyAll: func(ctx context.Context) (journal.Report, error) { return in.verify(ctx, nil) },
 		Gateway:   sv.gateway.Handler(), TryKey: sv.tryKey, GatewayURL: sv.gatewayURL, PortalURL: sv.portalURL, Log: sv.log})
 	if err != nil {
