@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,7 +46,9 @@ func (c configFile) detectorFaults() []fault {
 			bad(at+".profile", "%v", err)
 		}
 		if err := d.options().Validate(); err != nil {
-			bad(at, "%v", err)
+			fields, message, _ := strings.Cut(err.Error(), ": ") // it begins with the field, or several
+			field, _, _ := strings.Cut(fields, ",")
+			bad(at+"."+field, "%s", message)
 		}
 	}
 	return faults
