@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"measures", "internal/store"},
 	{"journal", "upstream", "internal/job", "internal/web"},
 	{"moderation", "moderation/decode", "moderation/linear", "moderation/signals", "privacy", "label"},
-	{"service", "users", "cases", "corpus", "operator", "exchange", "lexicon", "review", "detector", "answers", "emergency", "screening"},
+	{"service", "users", "cases", "corpus", "operator", "exchange", "lexicon", "review", "answers", "emergency", "screening", "detector", "detector/hosted"},
 	{"annotation", "assessment"},
 	{"obligation"},
 	{"filing"},

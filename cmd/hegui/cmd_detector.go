@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -50,7 +51,7 @@ func (c detectorListCmd) Run(o out) error {
 		if s.Cap > 0 {
 			limit = fmt.Sprintf("%s, then %s", s.Cap, s.AtCap)
 		}
-		o.printf("%-16s  %-16s  %-28s  %-7s  %-8s  %s\n", s.Name, conf.Profile, conf.Model, s.Ask, conf.Timeout, limit)
+		o.printf("%-16s  %-16s  %-28s  %-7s  %-8s  %s\n", s.Name, cmp.Or(conf.Profile, "hosted: "+conf.Vendor), cmp.Or(conf.Model, conf.Service, "-"), s.Ask, conf.Timeout, limit)
 	}
 	return nil
 }

@@ -455,20 +455,37 @@ type DetectorConfig struct {
 	// Short name in records: lower-case letters, digits, . - and _. Required.
 	Name string `yaml:"name"`
 
-	// How the model is asked and read; hegui detector profiles lists them. Required.
+	// How the model is asked and read; hegui detector profiles lists them. Required, unless vendor is set.
 	Profile string `yaml:"profile"`
 
-	// Address of an OpenAI-compatible endpoint, up to and without /chat/completions. Required.
+	// A vendor's hosted check in place of a model: alibaba, alibaba-guard, tencent, baidu, huawei, volcengine, openai. Users' words go to a
+	// third party then; read docs/en/hosted-checks.md first.
+	Vendor string `yaml:"vendor"`
+
+	// Address of an OpenAI-compatible endpoint, up to and without /chat/completions. Required for a profile; for a vendor empty is its own.
 	URL string `yaml:"url"`
 
-	// The model's name there. Required.
+	// The model's name there. Required for a profile.
 	Model string `yaml:"model"`
 
-	// File that holds the bearer token. Empty: none is sent.
+	// File that holds the bearer token, or the vendor's secret. Empty: none is sent.
 	KeyFile string `yaml:"key_file"`
 
-	// Environment variable that holds the bearer token. Only one of key_file and key_env can be set.
+	// Environment variable that holds it. Only one of key_file and key_env can be set.
 	KeyEnv string `yaml:"key_env"`
+
+	// For a vendor: access key id, secret id or client id.
+	KeyID string `yaml:"key_id"`
+
+	// For a vendor: region. Empty: its usual one.
+	Region string `yaml:"region"`
+
+	// For huawei the project id, for volcengine the app id.
+	Project string `yaml:"project"`
+
+	// For alibaba the services for input and output with a comma between, for tencent the BizType, for huawei the biz_type, for openai the model.
+	// Empty: the vendor's usual ones.
+	Service string `yaml:"service"`
 
 	// Text file with the policy to judge by, for profiles that take one.
 	PolicyFile string `yaml:"policy_file"`

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hegui/hegui/console"
 	"github.com/hegui/hegui/detector"
+	"github.com/hegui/hegui/detector/hosted"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/moderation"
 )
@@ -42,7 +43,10 @@ func (c configFile) detectorFaults() []fault {
 		if d.BreakerFailures < 1 {
 			bad(at+".breaker_failures", "%d: give at least 1", d.BreakerFailures)
 		}
-		if _, err := detector.ProfileByID(d.Profile); err != nil {
+		switch _, err := detector.ProfileByID(d.Profile); {
+		case d.Vendor != "" && d.Profile != "":
+			bad(at+".vendor", "only one of profile and vendor can be set")
+		case d.Vendor == "" && err != nil:
 			bad(at+".profile", "%v", err)
 		}
 		if err := d.options().Validate(); err != nil {
@@ -71,15 +75,8 @@ func (c configFile) guard(i int) (*detector.Guard, error) {
 		s.OnError = moderation.Degrade
 	}
 	var err error
-	if d.KeyFile != "" {
-		if s.Key, err = c.secret(d.KeyFile); err != nil {
-			return nil, c.explain(fault{at + ".key_file", err.Error()})
-		}
-	}
-	if d.KeyEnv != "" {
-		if s.Key = os.Getenv(d.KeyEnv); s.Key == "" {
-			return nil, c.explain(fault{at + ".key_env", fmt.Sprintf("the environment has no variable %s, or it is empty", d.KeyEnv)})
-		}
+	if s.Key, err = c.detectorKey(i); err != nil {
+		return nil, err
 	}
 	if d.PolicyFile != "" {
 		b, err := os.ReadFile(c.file(d.PolicyFile))
@@ -93,6 +90,55 @@ func (c configFile) guard(i int) (*detector.Guard, error) {
 		return nil, c.explain(fault{at, err.Error()})
 	}
 	return g, nil
+}
+
+// detectorKey reads what a detector proves itself with; empty when it needs nothing.
+func (c configFile) detectorKey(i int) (string, error) {
+	d, at := c.Detectors[i], fmt.Sprintf("detectors[%d]", i)
+	switch {
+	case d.KeyFile != "":
+		key, err := c.secret(d.KeyFile)
+		if err != nil {
+			return "", c.explain(fault{at + ".key_file", err.Error()})
+		}
+		return key, nil
+	case d.KeyEnv != "":
+		key := os.Getenv(d.KeyEnv)
+		if key == "" {
+			return "", c.explain(fault{at + ".key_env", fmt.Sprintf("the environment has no variable %s, or it is empty", d.KeyEnv)})
+		}
+		return key, nil
+	}
+	return "", nil
+}
+
+// asks is what a detector asks: a model, or a vendor's hosted check.
+func (c configFile) asks(i int) (detector.Source, error) {
+	d := c.Detectors[i]
+	if d.Vendor == "" {
+		g, err := c.guard(i)
+		if err != nil {
+			return detector.Source{}, err
+		}
+		return g.Source(), nil
+	}
+	secret, err := c.detectorKey(i)
+	if err != nil {
+		return detector.Source{}, err
+	}
+	s := hosted.Settings{Name: d.Name, Vendor: d.Vendor, URL: d.URL, Region: d.Region, KeyID: d.KeyID, Secret: secret, Project: d.Project, Service: d.Service,
+		Tier: moderation.Tier(d.Tier), MaxPieces: d.MaxPieces, Window: d.Window, Sync: d.Sync, Timeout: time.Duration(d.Timeout)}
+	if d.OnError == "degrade" {
+		s.OnError = moderation.Degrade
+	}
+	check, err := hosted.New(s)
+	if err != nil {
+		return detector.Source{}, c.explain(fault{fmt.Sprintf("detectors[%d]", i), err.Error()})
+	}
+	return detector.Source{About: check.Describe(), Artefact: check.Artefact(), Judge: func(ctx context.Context, q moderation.Query) (moderation.Judgement, detector.Usage, error) {
+		j, used, err := check.Judge(ctx, q)
+		return j, detector.Usage{Calls: used.Calls, Chars: used.Chars}, err
+	}}, nil
 }
 
 // detectorParts are what the configured detectors share with the rest of the process; what is nil is left out.
@@ -111,7 +157,7 @@ func (c configFile) detectors(p detectorParts) ([]*detector.Detector, error) {
 	var earlier []moderation.Detector
 	var wait time.Duration
 	for i, d := range c.Detectors {
-		g, err := c.guard(i)
+		src, err := c.asks(i)
 		if err != nil {
 			return nil, err
 		}
@@ -129,7 +175,7 @@ func (c configFile) detectors(p detectorParts) ([]*detector.Detector, error) {
 				return len(p.lexicon().ScanIn(q.Scene, slices.Concat(q.Context, q.Text))) > 0
 			}
 		}
-		one, err := detector.New(g.Source(), o)
+		one, err := detector.New(src, o)
 		if err != nil {
 			return nil, c.explain(fault{fmt.Sprintf("detectors[%d]", i), err.Error()})
 		}

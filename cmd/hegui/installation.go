@@ -76,9 +76,9 @@ type installation struct {
 	staff     *operator.Register
 	lexicon   *lexicon.Workbench
 	reviews   *review.Register
-	spend     *detector.Ledger
 	answers   *answers.Register
 	emergency *emergency.Register
+	spend     *detector.Ledger
 }
 
 // openExisting opens an installation that some server has made before.

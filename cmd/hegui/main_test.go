@@ -53,8 +53,8 @@ func TestScripts(t *testing.T) {
 			"damage":  cmdDamage,
 			"mode":    cmdMode,
 			"exits":   cmdExits,
-			"guard":   cmdGuard,
 			"keep":    cmdKeep,
+			"guard":   cmdGuard,
 		},
 		RequireExplicitExec: true,
 	})

@@ -207,17 +207,17 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	// The three faces.
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	judges, err := sv.openDetectors(c, metrics)
+	screenings, err := screening.New(ctx, in.db, in.journal)
 	if err != nil {
 		return sv, err
 	}
-	screenings, err := screening.New(ctx, in.db, in.journal)
+	judges, err := sv.openDetectors(c, metrics)
 	if err != nil {
 		return sv, err
 	}
 	sv.gateway, err = gateway.New(gateway.Options{Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
 		Users: in.users, Pool: sv.pool, Lexicon: sv.lexicon.Load, Policy: sv.policy.Load, PortalURL: sv.portalURL, Log: sv.log, Metrics: metrics,
-		Answers: in.answers, Heightened: in.emergency.Profile, Screenings: screenings, Detectors: judges, Classifiers: sv.in.reviews.Detectors, Ended: sv.ended})
+		Detectors: judges, Answers: in.answers, Heightened: in.emergency.Profile, Screenings: screenings, Classifiers: sv.in.reviews.Detectors, Ended: sv.ended})
 	if err != nil {
 		return sv, err
 	}

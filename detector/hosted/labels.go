@@ -1,0 +1,53 @@
+package hosted
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/hegui/hegui/measures"
+)
+
+//go:embed labels.yaml
+var labelsYAML []byte
+
+// labels maps a vendor's labels to the 31 risks. Longer names are tried first: a/b, then a.
+type labels struct {
+	Default string            `yaml:"default"` // of a label that is not in the table
+	Labels  map[string]string `yaml:"labels"`
+}
+
+// of is the risk of a label; known is false when it is the default.
+func (l labels) of(label string) (risk string, known bool) {
+	label = strings.ToLower(label)
+	for {
+		if risk, ok := l.Labels[label]; ok {
+			return risk, true
+		}
+		i := strings.LastIndexAny(label, "/_")
+		if i < 0 {
+			return l.Default, false
+		}
+		label = label[:i]
+	}
+}
+
+func labelTable() (map[string]labels, error) {
+	var table map[string]labels
+	if err := yaml.UnmarshalWithOptions(labelsYAML, &table, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("hosted: labels.yaml: %w", err)
+	}
+	for vendor, l := range table {
+		for label, risk := range l.Labels {
+			if _, ok := measures.RiskByID(risk); !ok || label != strings.ToLower(label) {
+				return nil, fmt.Errorf("hosted: labels.yaml: %s: %s: %q is no risk, or the label is not in lower case", vendor, label, risk)
+			}
+		}
+		if _, ok := measures.RiskByID(l.Default); !ok {
+			return nil, fmt.Errorf("hosted: labels.yaml: %s: default %q is no risk", vendor, l.Default)
+		}
+	}
+	return table, nil
+}
