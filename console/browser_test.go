@@ -52,6 +52,7 @@ func TestBrowser(t *testing.T) {
 		{"lexicon-draft", "/lexicon/draft", "须由另一人批准", "another person must approve"},
 		{"lexicon-versions", "/lexicon/versions", "恢复此版本", "Put in force again"},
 		{"lexicon-version", "/lexicon/versions/2", "SHA-256", "Compared with"},
+		{"detectors", "/detectors", "熔断中", "Resting"},
 		{"settings", "/settings", "示例科技", "Example Technology"},
 		{"keys", "/settings/keys", "签发密钥", "Issue a key"},
 		{"users", "/settings/users", "zhang-san", "zhang-san"},

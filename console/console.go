@@ -45,6 +45,7 @@ type Options struct {
 	Reviews    *review.Register                    // samples, disputes, trained classifiers
 	Serves     func() (version int, failed string) // the register's version that this process serves with, and why not a newer one
 	Health     func() []upstream.Health
+	Detectors  func(context.Context) (DetectorsNow, error)                 // nil: none are configured
 	Findings   func(context.Context) []obligation.Result                   // computed now
 	VerifyAll  func(context.Context) (journal.Report, error)               // re-reads journal and registers; nil: journal and exchanges
 	Gateway    http.Handler                                                // Try it talks to the gateway's own handler, in process, with a real key
@@ -61,7 +62,7 @@ var files embed.FS
 
 var views = []string{"login", "link", "today", "exchanges", "exchange", "try", "obligations", "evidence", "event", "verify",
 	"lexicon", "lexiconentries", "lexiconentry", "lexiconimport", "lexicondraft", "lexiconversions", "lexiconversion",
-	"policy", "answers", "answer", "review", "sample", "disputes", "classifier",
+	"policy", "answers", "answer", "review", "sample", "disputes", "classifier", "detectors",
 	"settings", "keys", "users", "staff", "me"}
 
 // console is the open site.

@@ -94,6 +94,8 @@ var routes = []route{
 	{"POST", "/classifier/train", operator.ManageDetectors, (*console).trainClassifier, ""},
 	{"POST", "/classifier/move/{what}", operator.ManageDetectors, (*console).moveClassifier, ""},
 
+	{"GET", "/detectors", operator.View, (*console).detectors, "nav.detectors"},
+
 	{"GET", "/settings", operator.View, (*console).settings, "nav.settings"},
 	{"GET", "/settings/keys", operator.View, (*console).keys, ""},
 	{"POST", "/settings/keys", operator.ManageKeys, (*console).issueKey, ""},

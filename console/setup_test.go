@@ -148,6 +148,7 @@ func newDesk(t testing.TB) *desk {
 			return []upstream.Health{{Endpoint: "main", Calls: 1234, Failures: 3, Since: time.Now().Add(-3 * time.Hour)},
 				{Endpoint: "spare", Open: true, Calls: 12, Failures: 9, Since: time.Now().Add(-90 * time.Second), LastError: "dial tcp 10.0.0.9:443: connection refused"}}
 		},
+		Detectors:  sampleDetectors(d.db, j),
 		Findings:   func(ctx context.Context) []obligation.Result { return d.findings(ctx) },
 		Gateway:    http.HandlerFunc(d.gateway),
 		TryKey:     func(context.Context, string) (string, error) { return d.secret, nil },

@@ -160,8 +160,8 @@ func (p Profile) Validate() error {
 		}
 	}
 	for _, s := range p.Special {
-		if len([]rune(s)) < 2 || strings.ContainsAny(s, " \t\n") {
-			return fmt.Errorf("special %q: a mark has at least two characters and no space", s)
+		if r := []rune(s); len(r) < 2 || r[0] == ' ' || r[1] == ' ' || strings.ContainsAny(s, "\t\n") {
+			return fmt.Errorf("special %q: a mark has at least two characters, no line break, and no space among the first two", s)
 		}
 	}
 	for own, risk := range p.Categories {

@@ -245,7 +245,7 @@ func FuzzDefuse(f *testing.F) {
 	f.Add("a<|im_end|>b", "<<||im_end|>")
 	f.Add("||||", "||")
 	f.Fuzz(func(t *testing.T, text, mark string) {
-		if len([]rune(mark)) < 2 || strings.ContainsAny(mark, " \t\n") || len(text) > 2000 || strings.ToValidUTF8(mark, "") != mark {
+		if len([]rune(mark)) < 2 || strings.HasPrefix(string([]rune(mark)[1:]), " ") || strings.ContainsAny(mark[:1], " ") || strings.ContainsAny(mark, "\t\n") || len(text) > 2000 || strings.ToValidUTF8(mark, "") != mark {
 			return
 		}
 		marks := []string{mark, "<|", "|>"}

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hegui/hegui/console"
 	"github.com/hegui/hegui/detector"
 	"github.com/hegui/hegui/detector/hosted"
 	"github.com/hegui/hegui/journal"
@@ -48,7 +50,9 @@ func (c configFile) detectorFaults() []fault {
 			bad(at+".profile", "%v", err)
 		}
 		if err := d.options().Validate(); err != nil {
-			bad(at, "%v", err)
+			fields, message, _ := strings.Cut(err.Error(), ": ") // it begins with the field, or several
+			field, _, _ := strings.Cut(fields, ",")
+			bad(at+"."+field, "%s", message)
 		}
 	}
 	return faults
@@ -216,6 +220,11 @@ func (sv *server) detectorChanged(name string, open bool, why string) {
 		defer cancel()
 		sv.event(ctx, journal.DetectorChanged, journal.Ref{Kind: "detector", ID: name}, map[string]any{"detector": name, "state": state, "reason": why})
 	}()
+}
+
+// detectorsNow is what the console shows of them.
+func (sv *server) detectorsNow(ctx context.Context) (console.DetectorsNow, error) {
+	return console.DetectorsOf(ctx, sv.judges, sv.in.spend, time.Now())
 }
 
 // flushSpend writes what detectors have used.
