@@ -43,6 +43,7 @@ type choice struct {
 type channel struct {
 	name           string
 	watch          *moderation.Watch
+	escaped        *escaped
 	mask           *privacy.Stream
 	prefix, suffix string // JSON around a piece of it inside a delta
 	visible        []byte
@@ -84,8 +85,11 @@ func (o *output) channel(ch *choice, name, prefix, suffix string) *channel {
 func (o *output) newChannel(name, prefix, suffix string) *channel {
 	scene := o.c.place("out").Scene
 	scene.Channel = sceneChannel(name)
-	x := &channel{name: name, prefix: prefix, suffix: suffix, watch: moderation.NewWatch(o.ctx, moderation.WatchOptions{
-		Lexicon: o.c.lexicon, Scene: scene, Table: o.table, Detectors: o.c.asked, Observe: !o.enforce, Wake: o.wake, Now: o.g.o.Now})}
+	options := moderation.WatchOptions{Lexicon: o.c.lexicon, Scene: scene, Table: o.table, Observe: !o.enforce, Now: o.g.o.Now}
+	x := &channel{name: name, prefix: prefix, suffix: suffix, escaped: &escaped{start: func() *moderation.Watch { return moderation.NewWatch(o.ctx, options) }}}
+	asked := options
+	asked.Detectors, asked.Wake = o.c.asked, o.wake
+	x.watch = moderation.NewWatch(o.ctx, asked)
 	x.signals = o.newOutSignals()
 	if o.mask != "off" {
 		x.mask = privacy.NewStream()
@@ -176,6 +180,11 @@ func (o *output) screen(ch *choice, x *channel, text []byte, last bool) ([]byte,
 	if stop == nil {
 		stop = ended
 	}
+	said, found, cutSaid := x.escaped.write(released, last || stop != nil)
+	if earlier := o.saw(ch, x, moderation.WatchStep{Findings: found, Cut: cutSaid}); earlier != nil {
+		stop = earlier
+	}
+	released = said
 	if stop != nil {
 		if held := x.watch.Held(); len(o.c.withheld)+len(held) <= maxKept {
 			o.c.withheld = append(o.c.withheld, held...)
@@ -242,6 +251,7 @@ func (o *output) settle() {
 		for _, x := range ch.channels {
 			if x.watch != nil {
 				o.note(ch, x, x.watch.Abandon()) // it was not closed when the answer broke off
+				o.note(ch, x, x.escaped.abandon())
 			}
 			if len(o.c.visible)+len(x.visible) <= maxKept {
 				o.c.visible = append(o.c.visible, x.visible...)

@@ -1,0 +1,154 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/label"
+	"github.com/hegui/hegui/service"
+)
+
+// sayInTool is a model that calls a tool with the pieces as its arguments.
+func sayInTool(w http.ResponseWriter, stream bool, pieces []string) {
+	if !stream {
+		q, _ := json.Marshal(strings.Join(pieces, ""))
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"id":"c","object":"chat.completion","model":"real","choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"index":0,"id":"t","type":"function","function":{"name":"f","arguments":%s}}]},"finish_reason":"tool_calls"}]}`, q)
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	for _, p := range pieces {
+		q, _ := json.Marshal(p)
+		_, _ = fmt.Fprintf(w, `data: {"id":"c","object":"chat.completion.chunk","model":"real","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"t","type":"function","function":{"name":"f","arguments":%s}}]}}]}`+"\n\n", q)
+	}
+	_, _ = fmt.Fprint(w, `data: {"id":"c","object":"chat.completion.chunk","model":"real","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}`+"\n\ndata: [DONE]\n\n")
+}
+
+func TestEscapedArguments(t *testing.T) {
+	var stream atomic.Bool
+	var text atomic.Pointer[string]
+	h := setup(t, func(w http.ResponseWriter, r *http.Request) {
+		pieces := []string{*text.Load()}
+		if stream.Load() {
+			pieces = strings.Split(*text.Load(), "")
+		}
+		sayInTool(w, stream.Load(), pieces)
+	}, func(s *service.Service) { s.Label = label.UI })
+	for _, tt := range []struct {
+		name, text, shown string // shown: of a stream, empty when all of it is
+	}{
+		{"json.dumps", `{"q":"\u7981\u679c\u51fa\u552e"}`, `{"q":"`},
+		{"upper case", `{"q":"\u7981\u679C\u51FA\u552E"}`, `{"q":"`},
+		{"half of it", `{"q":"禁果\u51fa售"}`, `{"q":"禁果`}, // what stands before the first escape is not held back for it
+		{"half of it, later", `{"a":"\u4f60","q":"禁果\u51fa售"}`, `{"a":"\u4f60","q":"`},
+		{"ASCII", `{"q":"\u0066orbidden fruit"}`, `{"q":"`},
+		{"late", `{"a":"` + strings.Repeat("好", 3000) + `","q":"禁\u679c出售"}`, `{"a":"` + strings.Repeat("好", 3000) + `","q":"禁`},
+		{"a letter in the way", `{"q":"\u7981\u200b\u679c\u51fa\u552e"}`, `{"q":"`},
+		{"harmless", `{"q":"\u4f60\u597d\ud83d\ude00 \"x\" \\ \n C:\\users \u12"}`, ""},
+		{"only a signal", `{"q":"\u7981\u679c"}`, ""},
+		{"ends in an escape", `{"q":"\u4f60\u597`, ""},
+		{"half a pair", `{"q":"\ud83d","r":"\ude00\ude00"}\ud83d`, ""},
+	} {
+		for _, s := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s/stream=%t", tt.name, s), func(t *testing.T) {
+				stream.Store(s)
+				text.Store(&tt.text)
+				r := h.chat("hi", s)
+				rec := h.record(r)
+				if tt.shown == "" {
+					if rec.Verdict != exchange.Allow {
+						t.Errorf("verdict %s, %v", rec.Verdict, rec.Findings)
+					}
+					got := r.arguments(t, s)
+					if got != tt.text {
+						t.Errorf("arguments %q, want %q", got, tt.text)
+					}
+					return
+				}
+				if rec.Verdict != exchange.Stop || len(rec.Findings) == 0 {
+					t.Errorf("verdict %s, findings %v", rec.Verdict, rec.Findings)
+				}
+				for _, f := range rec.Findings {
+					if f.Entry == "b2" && (f.End > len(tt.text) || !strings.Contains(unescaped(tt.text[f.Start:f.End]), "禁")) {
+						t.Errorf("finding at %d-%d", f.Start, f.End)
+					}
+				}
+				if got := r.arguments(t, s); s && got != tt.shown || !s && strings.Contains(unescaped(got), "售") {
+					t.Errorf("shown …%q, want …%q", tail([]byte(got), 40), tail([]byte(tt.shown), 40))
+				}
+			})
+		}
+	}
+}
+
+// arguments are those of the tool's call.
+func (r reply) arguments(t *testing.T, stream bool) string {
+	if stream {
+		return r.stream(t).arguments
+	}
+	var a struct {
+		Choices []struct {
+			Message struct {
+				ToolCalls []struct{ Function struct{ Arguments string } } `json:"tool_calls"`
+			}
+		}
+	}
+	if json.Unmarshal([]byte(r.body), &a) != nil || len(a.Choices) != 1 || len(a.Choices[0].Message.ToolCalls) == 0 {
+		return ""
+	}
+	return a.Choices[0].Message.ToolCalls[0].Function.Arguments
+}
+
+// What is shown of a text with escapes depends on the text alone too, and says nothing that the lexicon blocks.
+func TestEscapedChunkInvariance(t *testing.T) {
+	var pieces atomic.Pointer[[]string]
+	h := setup(t, func(w http.ResponseWriter, r *http.Request) { sayInTool(w, true, *pieces.Load()) }, func(s *service.Service) { s.Label = label.UI })
+	parts := []string{`\u7981`, `\u679c`, `\u51fa\u552e`, `\u`, "u7981", `\ud83d`, `\ude00`, `禁果\u51fa`, `\u0041`, "forbidden fruit", "禁果出售", "禁", "果", "出", "售", `\\`, `"`, " ", "。", "plain "}
+	rapid.Check(t, func(t *rapid.T) {
+		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom(parts), 1, 12).Draw(t, "text"), "")
+		run := func(p []string) (streamed, exchange.Record) {
+			pieces.Store(&p)
+			r := h.chat("hi", true)
+			return r.stream(h.t), h.record(r)
+		}
+		whole, want := run([]string{text})
+		cut, got := run(cutRunes(text, rapid.SliceOfN(rapid.IntRange(1, 9), 0, 40).Draw(t, "runes")))
+		if whole.arguments != cut.arguments || whole.finish != cut.finish || want.Verdict != got.Verdict {
+			t.Fatalf("text %q\nwhole %q %s %s\ncut   %q %s %s", text, whole.arguments, whole.finish, want.Verdict, cut.arguments, cut.finish, got.Verdict)
+		}
+		if !strings.HasPrefix(text, cut.arguments) || got.Verdict == exchange.Allow && cut.arguments != text {
+			t.Fatalf("text %q shown %q (%s)", text, cut.arguments, got.Verdict)
+		}
+		for _, said := range []string{cut.arguments, unescaped(cut.arguments)} {
+			for _, f := range h.gateway.o.Lexicon().Scan([]byte(said)) {
+				if f.Tier == "block" {
+					t.Fatalf("leaked: %q", cut.arguments)
+				}
+			}
+		}
+	})
+}
+
+// unescaped is what a text with \u escapes says.
+func unescaped(text string) string {
+	var out strings.Builder
+	for len(text) > 0 {
+		if r, n, state := escape([]byte(text)); state == escapeWhole {
+			out.WriteRune(r)
+			text = text[n:]
+			continue
+		}
+		_, n := utf8.DecodeRuneInString(text)
+		out.WriteString(text[:n])
+		text = text[n:]
+	}
+	return out.String()
+}
