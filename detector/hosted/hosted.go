@@ -23,6 +23,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hegui/hegui/moderation"
 )
@@ -140,6 +141,7 @@ type Used struct {
 func (c *Check) Judge(ctx context.Context, q moderation.Query) (moderation.Judgement, Used, error) {
 	j := moderation.Judgement{Outcome: moderation.Clear, Artefact: c.artefact}
 	var used Used
+	var failed error
 	pieces := cut(string(q.Text), c.v.maxRunes, c.v.maxBytes)
 	if len(pieces) > c.s.MaxPieces {
 		return j, used, fmt.Errorf("the text takes %d calls; max_pieces is %d", len(pieces), c.s.MaxPieces)
@@ -150,21 +152,32 @@ func (c *Check) Judge(ctx context.Context, q moderation.Query) (moderation.Judge
 		}
 		used.Calls++
 		used.Chars += int64(len([]rune(p.text)))
-		found, err := c.ask(ctx, q, p.text)
-		if err != nil {
+		found, err := c.ask(ctx, q, strings.ToValidUTF8(p.text, "\ufffd"))
+		switch {
+		case err != nil && (c.s.OnError == moderation.Hold || ctx.Err() != nil && len(j.Findings) == 0):
 			return j, used, err
+		case err != nil:
+			if failed == nil {
+				failed = err
+			}
 		}
 		for _, f := range found {
 			j.Outcome = moderation.Found
 			j.Findings = append(j.Findings, c.detection(f, p))
 		}
 	}
+	switch {
+	case failed != nil && len(j.Findings) == 0:
+		return j, used, failed
+	case failed != nil: // a finding counts although another piece could not be judged and would be let pass
+		j.Reason = "not all of the text was judged: " + failed.Error()
+	}
 	return j, used, nil
 }
 
 // detection is a vendor's word on a piece in ours.
 func (c *Check) detection(f verdict, p piece) moderation.Detection {
-	risk, known := c.labels.of(f.label)
+	risk, subject, known := c.labels.of(f.label)
 	reason := f.vendorWords()
 	if !known {
 		reason += "; this label is not in the table, so it counts as " + risk
@@ -173,11 +186,14 @@ func (c *Check) detection(f verdict, p piece) moderation.Detection {
 	if tier == "" {
 		tier = moderation.Signal
 	}
+	if subject { // it names what is talked about, not a harm: refusing for it would refuse ordinary people
+		tier = moderation.Observe
+	}
 	severity := 3
 	if f.blocks {
 		severity = 4
 	}
-	return moderation.Detection{Category: risk, Tier: tier, Severity: severity, Score: min(max(f.score, 0), 1), Start: p.at, End: p.at + len(p.text), Reason: reason}
+	return moderation.Detection{Category: risk, Tier: tier, Severity: severity, Score: min(max(f.score, 0), 1), Start: p.at, End: p.end, Reason: reason}
 }
 
 // verdict is what a vendor found.
@@ -266,8 +282,8 @@ func said(body []byte) string {
 
 // piece is a part of a text that a vendor takes at once.
 type piece struct {
-	text string
-	at   int // byte of the whole
+	text    string
+	at, end int // bytes of the whole
 }
 
 // cut takes a text apart into overlapping pieces of at most so many characters and bytes; 0: no limit.
@@ -281,21 +297,21 @@ func cut(text string, maxRunes, maxBytes int) []piece {
 	var out []piece
 	for at := 0; ; {
 		n, end := 0, at
-		for i, r := range text[at:] {
-			size := len(string(r))
+		for i := 0; at+i < len(text); i = end - at {
+			_, size := utf8.DecodeRuneInString(text[at+i:])
 			if n >= maxRunes || i+size > maxBytes {
 				break
 			}
 			n, end = n+1, at+i+size
 		}
-		out = append(out, piece{text[at:end], at})
+		out = append(out, piece{text[at:end], at, end})
 		if end >= len(text) || end == at {
 			return out
 		}
 		back := end
 		for range min(overlap, n/2) {
-			for back--; back > at && text[back]&0xC0 == 0x80; back-- {
-			}
+			_, size := utf8.DecodeLastRuneInString(text[at:back])
+			back -= size
 		}
 		at = back
 	}

@@ -11,9 +11,11 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hegui/hegui/moderation"
 )
@@ -281,6 +283,127 @@ func FuzzRead(f *testing.F) {
 			if errors.Is(err, context.Canceled) {
 				t.Error("no")
 			}
+		}
+	})
+}
+
+// capture is a vendor that keeps what it was sent and answers in turn; the last answer stays.
+func capture(t *testing.T, s Settings, answers ...string) (*Check, func() []string) {
+	t.Helper()
+	var mu sync.Mutex
+	var bodies []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		bodies = append(bodies, string(body))
+		answer := answers[min(len(bodies), len(answers))-1]
+		mu.Unlock()
+		if answer == "" {
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, answer)
+	}))
+	t.Cleanup(server.Close)
+	s.Name, s.URL, s.KeyID, s.Secret, s.Project = "h", server.URL, "k", "s3cret", "7"
+	c, err := New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return bodies
+	}
+}
+
+// TestWhatIsAsked: every vendor is asked to moderate, about politics too, in both directions, and no vendor is told what would let it judge
+// one person's text together with another's.
+func TestWhatIsAsked(t *testing.T) {
+	for _, v := range Vendors() {
+		for _, direction := range []string{"in", "out"} {
+			c, sent := capture(t, Settings{Vendor: v.ID}, `{"access_token":"a","expires_in":99}`, spoken[v.ID].clean)
+			for range 2 {
+				moderation.Consult(context.Background(), c, moderation.Query{Scene: moderation.Scene{Service: "one-service", Direction: direction}, Text: []byte("你好")})
+			}
+			all := strings.Join(sent(), "\n")
+			if len(sent()) < 2 || strings.Contains(strings.ToLower(all), "sessionid") || strings.Contains(all, "one-service") || strings.Contains(all, "AIGC") {
+				t.Errorf("%s %s: %s", v.ID, direction, all)
+			}
+			if v.ID == "huawei" && !strings.Contains(all, `"politics"`) {
+				t.Errorf("%s", all)
+			}
+		}
+	}
+	c, sent := capture(t, Settings{Vendor: "huawei", Service: "mine"}, spoken["huawei"].clean)
+	if ask(t, c, "你好"); strings.Contains(sent()[0], "categories") || !strings.Contains(sent()[0], `"biz_type":"mine"`) {
+		t.Errorf("%s", sent()[0])
+	}
+}
+
+// TestEveryWordCounts: attacks and sensitive data beside harmless content, a detail stricter than the whole, subjects, allowed words.
+func TestEveryWordCounts(t *testing.T) {
+	for _, x := range []struct{ vendor, answer, want string }{
+		{"alibaba", `{"Code":200,"Data":{"RiskLevel":"none","AttackLevel":"high","AttackResult":[{"Label":"Indirect Prompt Injection","Confidence":100}],"SensitiveLevel":"S3","SensitiveResult":[{"Label":"1780"}]}}`,
+			"A1h signal block, label promptAttack; A4f signal block, label sensitiveData"},
+		{"alibaba", `{"Code":200,"Data":{"RiskLevel":"none","AttackLevel":"none","AttackResult":[{"Label":"safe"}],"SensitiveLevel":"S0"}}`, "clear"},
+		{"alibaba", `{"Code":200,"Data":{"RiskLevel":"none","AttackLevel":"odd"}}`, "unavailable"},
+		{"alibaba", `{"Code":200,"Data":{"RiskLevel":"low","Result":[{"Label":"religion_b","Confidence":80}]}}`, "A2b observe review, label religion_b"},
+		{"alibaba", `{"Code":200,"Data":{"RiskLevel":"high","Result":[{"Label":"religion_cult","Confidence":80}]}}`, "A1d signal block, label religion_cult"},
+		{"tencent", `{"Response":{"Suggestion":"Pass","Label":"Normal","DetailResults":[{"Label":"Porn","Suggestion":"Block","Score":99}]}}`, "A1f signal block, label Porn"},
+		{"baidu", `{"conclusionType":2,"data":[{"type":14,"subType":0,"conclusionType":2},{"type":12,"subType":7,"conclusionType":2}]}`, "A4f signal block, label 12/7"},
+		{"huawei", `{"result":{"suggestion":"pass","label":"normal","details":[{"suggestion":"block","label":"porn","confidence":0.9}]}}`, "A1f signal block, label porn"},
+	} {
+		answers := []string{x.answer}
+		if x.vendor == "baidu" {
+			answers = []string{`{"access_token":"a","expires_in":99}`, x.answer}
+		}
+		c, _ := capture(t, Settings{Vendor: x.vendor}, answers...)
+		j := ask(t, c, "一段话")
+		got := string(j.Outcome)
+		if j.Outcome == moderation.Found {
+			var all []string
+			for _, f := range j.Findings {
+				all = append(all, fmt.Sprintf("%s %s %s", f.Category, f.Tier, f.Reason))
+			}
+			got = strings.Join(all, "; ")
+		}
+		if got != x.want {
+			t.Errorf("%s %s: %s, want %s", x.vendor, x.answer, got, x.want)
+		}
+	}
+}
+
+// TestOnePieceFails: with degrade what the others found counts; with hold nothing passes.
+func TestOnePieceFails(t *testing.T) {
+	text := strings.Repeat("字", 2000)
+	for rule, want := range map[moderation.OnError]moderation.Outcome{moderation.Degrade: moderation.Found, moderation.Hold: moderation.Unavailable} {
+		for _, answers := range [][]string{{spoken["huawei"].hit, ""}, {"", spoken["huawei"].hit}} {
+			c, _ := capture(t, Settings{Vendor: "huawei", OnError: rule}, answers...)
+			if j := ask(t, c, text); j.Outcome != want || j.Reason == "" {
+				t.Errorf("%q: %+v", rule, j)
+			}
+		}
+	}
+}
+
+func FuzzCut(f *testing.F) {
+	f.Add("abc\xff", 2, 5)
+	f.Add("字字字", 0, 4)
+	f.Fuzz(func(t *testing.T, text string, runes, bytes int) {
+		if runes < 0 || bytes != 0 && bytes < utf8.UTFMax || bytes < 0 {
+			t.Skip()
+		}
+		end := 0
+		for _, p := range cut(text, runes, bytes) {
+			if p.at > end || p.end < end || p.text != text[p.at:p.end] || bytes > 0 && len(p.text) > bytes || runes > 0 && utf8.RuneCountInString(p.text) > runes {
+				t.Fatalf("%q %d %d: %+v after %d", text, runes, bytes, p, end)
+			}
+			end = p.end
+		}
+		if end != len(text) {
+			t.Fatalf("%q: ends at %d", text, end)
 		}
 	})
 }

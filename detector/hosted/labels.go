@@ -3,6 +3,7 @@ package hosted
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -17,18 +18,22 @@ var labelsYAML []byte
 type labels struct {
 	Default string            `yaml:"default"` // of a label that is not in the table
 	Labels  map[string]string `yaml:"labels"`
+
+	// Subjects are labels, of those above or below one, that name a subject and no harm; found ones are observed only.
+	Subjects []string `yaml:"subjects"`
 }
 
-// of is the risk of a label; known is false when it is the default.
-func (l labels) of(label string) (risk string, known bool) {
+// of is the risk of a label, and whether it names a subject only; known is false when it is the default.
+func (l labels) of(label string) (risk string, subject, known bool) {
 	label = strings.ToLower(label)
 	for {
+		subject = subject || slices.Contains(l.Subjects, label)
 		if risk, ok := l.Labels[label]; ok {
-			return risk, true
+			return risk, subject, true
 		}
 		i := strings.LastIndexAny(label, "/_")
 		if i < 0 {
-			return l.Default, false
+			return l.Default, false, false
 		}
 		label = label[:i]
 	}
@@ -43,6 +48,11 @@ func labelTable() (map[string]labels, error) {
 		for label, risk := range l.Labels {
 			if _, ok := measures.RiskByID(risk); !ok || label != strings.ToLower(label) {
 				return nil, fmt.Errorf("hosted: labels.yaml: %s: %s: %q is no risk, or the label is not in lower case", vendor, label, risk)
+			}
+		}
+		for _, subject := range l.Subjects {
+			if _, _, ok := l.of(subject); !ok {
+				return nil, fmt.Errorf("hosted: labels.yaml: %s: subjects: %q is under no label", vendor, subject)
 			}
 		}
 		if _, ok := measures.RiskByID(l.Default); !ok {

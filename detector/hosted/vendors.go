@@ -77,9 +77,6 @@ func Vendors() []Vendor {
 	return out
 }
 
-// session names the service that a text comes from, so that a vendor can tell them apart; it holds no user.
-func session(q moderation.Query) string { return cmp.Or(q.Scene.Service, "hegui") }
-
 func alibabaAddress(s Settings) string {
 	return "https://green-cip." + cmp.Or(s.Region, "cn-shanghai") + ".aliyuncs.com"
 }
@@ -91,7 +88,7 @@ func alibabaRequest(action, services string) func(context.Context, *Check, moder
 		if q.Scene.Direction == "out" && out != "" {
 			service = out
 		}
-		parameters, err := json.Marshal(map[string]string{"content": text, "sessionId": session(q)})
+		parameters, err := json.Marshal(map[string]string{"content": text})
 		if err != nil {
 			return nil, err
 		}
@@ -109,13 +106,18 @@ type alibabaResult struct {
 	Confidence *float64 `json:"Confidence"`
 }
 
-// readAlibabaPlus reads RiskLevel: high blocks, medium and low ask for review.
+// readAlibabaPlus reads RiskLevel, and what the services with security_check add: AttackLevel and SensitiveLevel (S0 to S4). High, S3 and
+// S4 block, lower ones ask for review.
 func readAlibabaPlus(body []byte) ([]verdict, error) {
 	var a struct {
 		Code int `json:"Code"`
 		Data struct {
-			RiskLevel string          `json:"RiskLevel"`
-			Result    []alibabaResult `json:"Result"`
+			RiskLevel       *string         `json:"RiskLevel"`
+			Result          []alibabaResult `json:"Result"`
+			AttackLevel     string          `json:"AttackLevel"`
+			AttackResult    []alibabaResult `json:"AttackResult"`
+			SensitiveLevel  string          `json:"SensitiveLevel"`
+			SensitiveResult []alibabaResult `json:"SensitiveResult"`
 		} `json:"Data"`
 	}
 	if err := json.Unmarshal(body, &a); err != nil {
@@ -127,20 +129,35 @@ func readAlibabaPlus(body []byte) ([]verdict, error) {
 	case a.Code != 200:
 		return nil, fmt.Errorf("the service refused the call: %s", said(body))
 	}
-	switch a.Data.RiskLevel {
-	case "none":
-		return nil, nil
-	case "low", "medium", "high":
-	default:
-		return nil, fmt.Errorf("the answer has the risk level %.40q", a.Data.RiskLevel)
+	if a.Data.RiskLevel == nil {
+		return nil, errors.New("the answer has no risk level")
 	}
-	return alibabaVerdicts(a.Data.Result, a.Data.RiskLevel == "high"), nil
+	var out []verdict
+	for _, part := range []struct {
+		level, unnamed string
+		results        []alibabaResult
+	}{{*a.Data.RiskLevel, "unnamed", a.Data.Result}, {a.Data.AttackLevel, "promptAttack", a.Data.AttackResult}, {a.Data.SensitiveLevel, "sensitiveData", a.Data.SensitiveResult}} {
+		switch strings.ToLower(part.level) {
+		case "", "none", "s0":
+			continue
+		case "low", "medium", "high", "s1", "s2", "s3", "s4":
+		default:
+			return nil, fmt.Errorf("the answer has the risk level %.40q", part.level)
+		}
+		for _, v := range alibabaVerdicts(part.results, part.level == "high" || part.level == "S3" || part.level == "S4") {
+			if part.unnamed != "unnamed" || v.label == "unnamed" { // what an attack is called there is not in the table
+				v.label = part.unnamed
+			}
+			out = append(out, v)
+		}
+	}
+	return out, nil
 }
 
 func alibabaVerdicts(list []alibabaResult, blocks bool) []verdict {
 	var out []verdict
 	for _, r := range list {
-		if r.Label != "" && r.Label != "nonLabel" {
+		if r.Label != "" && r.Label != "nonLabel" && r.Label != "safe" {
 			out = append(out, verdict{r.Label, confidence(r.Confidence), blocks})
 		}
 	}
@@ -207,11 +224,8 @@ func readAlibabaGuard(body []byte) ([]verdict, error) {
 	return nil, fmt.Errorf("the answer suggests %.40q", a.Data.Suggestion)
 }
 
-func tencentRequest(ctx context.Context, c *Check, q moderation.Query, text string) (*http.Request, error) {
-	fields := map[string]string{"Content": base64.StdEncoding.EncodeToString([]byte(text)), "Type": "TEXT", "SessionId": session(q)}
-	if q.Scene.Direction == "out" {
-		fields["Type"] = "TEXT_AIGC"
-	}
+func tencentRequest(ctx context.Context, c *Check, _ moderation.Query, text string) (*http.Request, error) {
+	fields := map[string]string{"Content": base64.StdEncoding.EncodeToString([]byte(text)), "Type": "TEXT"} // TEXT_AIGC asks whether a model wrote it
 	if c.s.Service != "" {
 		fields["BizType"] = c.s.Service
 	}
@@ -258,7 +272,7 @@ func readTencent(body []byte) ([]verdict, error) {
 	}
 	switch x.Suggestion {
 	case "Pass":
-		return nil, nil
+		return out, nil
 	case "Block", "Review":
 		if len(out) == 0 {
 			out = []verdict{{cmp.Or(x.Label, "unnamed"), confidence(x.Score), x.Suggestion == "Block"}}
@@ -297,6 +311,9 @@ func baiduRequest(ctx context.Context, c *Check, _ moderation.Query, text string
 // errToken is a refused token; another is fetched once.
 var errToken = errors.New("the service refuses the token, a fresh one too")
 
+// baiduAllowed is the type of what stands on the operator's own list of allowed words there.
+const baiduAllowed = 14
+
 func readBaidu(body []byte) ([]verdict, error) {
 	var a struct {
 		ErrorCode int `json:"error_code"`
@@ -331,7 +348,7 @@ func readBaidu(body []byte) ([]verdict, error) {
 	}
 	var out []verdict
 	for _, d := range a.Data {
-		if d.Verdict == 1 {
+		if d.Verdict == 1 || d.Type == baiduAllowed {
 			continue
 		}
 		score := 1.0
@@ -349,7 +366,9 @@ func readBaidu(body []byte) ([]verdict, error) {
 func huaweiRequest(ctx context.Context, c *Check, _ moderation.Query, text string) (*http.Request, error) {
 	fields := map[string]any{"event_type": "comment", "data": map[string]string{"text": text, "language": "zh"}}
 	if c.s.Service != "" {
-		fields["biz_type"] = c.s.Service
+		fields["biz_type"] = c.s.Service // it says what to look for
+	} else {
+		fields["categories"] = []string{"terrorism", "porn", "ban", "abuse", "ad", "politics"} // without them politics is left out
 	}
 	body, err := json.Marshal(fields)
 	if err != nil {
@@ -396,7 +415,7 @@ func readHuawei(body []byte) ([]verdict, error) {
 	}
 	switch a.Result.Suggestion {
 	case "pass":
-		return nil, nil
+		return out, nil
 	case "block", "review":
 		if len(out) == 0 {
 			out = []verdict{{cmp.Or(a.Result.Label, "unnamed"), 1, a.Result.Suggestion == "block"}}
@@ -406,8 +425,8 @@ func readHuawei(body []byte) ([]verdict, error) {
 	return nil, fmt.Errorf("the answer suggests %.40q", a.Result.Suggestion)
 }
 
-func volcengineRequest(ctx context.Context, c *Check, q moderation.Query, text string) (*http.Request, error) {
-	parameters, err := json.Marshal(map[string]any{"operate_time": c.now().Unix(), "text": text, "account_id": session(q)})
+func volcengineRequest(ctx context.Context, c *Check, _ moderation.Query, text string) (*http.Request, error) {
+	parameters, err := json.Marshal(map[string]any{"operate_time": c.now().Unix(), "text": text, "account_id": c.nonce()}) // it must be there; a new one joins no calls
 	if err != nil {
 		return nil, err
 	}
