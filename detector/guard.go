@@ -318,6 +318,9 @@ func plainFailure(ctx context.Context, err error, began time.Time) error {
 	}
 	var u *url.Error
 	if errors.As(err, &u) {
+		if u.Timeout() { // the client's own clock, which runs beside the check's
+			return fmt.Errorf("no answer within %s: %w", time.Since(began).Round(time.Millisecond), u.Err)
+		}
 		err = u.Err
 	}
 	return fmt.Errorf("the endpoint could not be reached: %w", err)
