@@ -11,13 +11,6 @@ import (
 	"github.com/hegui/hegui/review"
 )
 
-// overBlock is the share of harmless text that a threshold may let be hit. It is low because texts that are easily told apart
-// would otherwise be given a threshold that spends the whole share on what looks like neither. Ours.
-const overBlock = 0.001
-
-// background is of how many lines of the shipped harmless text one is learnt from beside what people judged.
-const background = 4
-
 // linearLearner trains the linear classifiers of the engine. What people judge is little and of one kind; beside it stands
 // the shipped harmless text, without which a classifier takes everything that it has not seen for harmful.
 func linearLearner() review.Learner {
@@ -27,12 +20,8 @@ func linearLearner() review.Learner {
 			for i, e := range examples {
 				samples[i] = linear.Sample(e)
 			}
-			for i, text := range moderation.Benign() {
-				if i%background == 0 {
-					samples = append(samples, linear.Sample{Text: text})
-				}
-			}
-			model, report, err := linear.Train(samples, linear.Options{OverBlock: overBlock})
+			samples = append(samples, linear.Background()...)
+			model, report, err := linear.Train(samples, linear.Options{OverBlock: linear.CarefulOverBlock})
 			if err != nil {
 				return nil, nil, err
 			}

@@ -30,21 +30,22 @@ const (
 
 // cli is the whole command line.
 type cli struct {
-	Serve     serveCmd     `cmd:"" help:"Run gateway, console and portal."`
-	Init      initCmd      `cmd:"" help:"Write a documented hegui.yaml."`
-	Doctor    doctorCmd    `cmd:"" help:"Check this machine and installation, and say how to mend what is wrong."`
-	Check     checkCmd     `cmd:"" help:"Compute the obligation register now."`
-	Lexicon   lexiconCmd   `cmd:"" help:"The installation's word lists: import, measure, publish."`
-	Answers   answersCmd   `cmd:"" help:"Approved answers (代答): import, approve, try."`
-	Emergency emergencyCmd `cmd:"" help:"What is stricter for a time: words on an order, periods."`
-	Screen    screenCmd    `cmd:"" help:"Look through a file with the lexicon; JSON lines out."`
-	Journal   journalCmd   `cmd:"" help:"Verify, prove and export evidence."`
-	Keys      keysCmd      `cmd:"" help:"Keys of applications."`
-	Users     usersCmd     `cmd:"" help:"Users and their standing."`
-	Upstream  upstreamCmd  `cmd:"" help:"Endpoints of models: how they refuse content."`
-	Detector  detectorCmd  `cmd:"" help:"Models that judge texts: try them, see what they cost."`
-	Staff     staffCmd     `cmd:"" help:"People who may log in to the console."`
-	Version   versionCmd   `cmd:"" help:"Version, or a software bill of materials."`
+	Serve      serveCmd      `cmd:"" help:"Run gateway, console and portal."`
+	Init       initCmd       `cmd:"" help:"Write a documented hegui.yaml."`
+	Doctor     doctorCmd     `cmd:"" help:"Check this machine and installation, and say how to mend what is wrong."`
+	Check      checkCmd      `cmd:"" help:"Compute the obligation register now."`
+	Lexicon    lexiconCmd    `cmd:"" help:"The installation's word lists: import, measure, publish."`
+	Answers    answersCmd    `cmd:"" help:"Approved answers (代答): import, approve, try."`
+	Emergency  emergencyCmd  `cmd:"" help:"What is stricter for a time: words on an order, periods."`
+	Screen     screenCmd     `cmd:"" help:"Look through a file with the lexicon; JSON lines out."`
+	Journal    journalCmd    `cmd:"" help:"Verify, prove and export evidence."`
+	Keys       keysCmd       `cmd:"" help:"Keys of applications."`
+	Users      usersCmd      `cmd:"" help:"Users and their standing."`
+	Upstream   upstreamCmd   `cmd:"" help:"Endpoints of models: how they refuse content."`
+	Detector   detectorCmd   `cmd:"" help:"Models that judge texts: try them, see what they cost."`
+	Classifier classifierCmd `cmd:"" help:"Classifiers of your own: train, measure, explain."`
+	Staff      staffCmd      `cmd:"" help:"People who may log in to the console."`
+	Version    versionCmd    `cmd:"" help:"Version, or a software bill of materials."`
 }
 
 // out is where a command writes.
