@@ -361,9 +361,9 @@ func TestGuardsThatMisbehave(t *testing.T) {
 			w.(http.Flusher).Flush()
 			time.Sleep(700 * time.Millisecond)
 		}, "did not answer within|no answer within"},
-		"down":                       {func(w http.ResponseWriter, a asked) { panic(http.ErrAbortHandler) }, "could not be reached"},
-		"500":                        {func(w http.ResponseWriter, a asked) { http.Error(w, "secret details", 500) }, "HTTP 500"},
-		"429": {func(w http.ResponseWriter, a asked) { http.Error(w, "slow down", http.StatusTooManyRequests) }, "HTTP 429"},
+		"down": {func(w http.ResponseWriter, a asked) { panic(http.ErrAbortHandler) }, "could not be reached"},
+		"500":  {func(w http.ResponseWriter, a asked) { http.Error(w, "secret details", 500) }, "HTTP 500"},
+		"429":  {func(w http.ResponseWriter, a asked) { http.Error(w, "slow down", http.StatusTooManyRequests) }, "HTTP 429"},
 		"redirect": {func(w http.ResponseWriter, a asked) {
 			w.Header().Set("Location", "http://127.0.0.1:1/")
 			w.WriteHeader(302)
