@@ -22,6 +22,26 @@ func (s Snapshot) clone() Snapshot {
 	return s
 }
 
+// check refuses figures that no texts can have.
+func (s Snapshot) check() error {
+	if s.Texts < 0 || s.Texts > math.MaxInt32 || s.Grams < 0 || s.Unseen < 0 || s.Unseen > s.Grams {
+		return fmt.Errorf("%d texts, %d n-grams, %d of them unseen: cannot be", s.Texts, s.Grams, s.Unseen)
+	}
+	for i, scores := range s.Scores {
+		left := s.Texts
+		for _, n := range scores {
+			if n < 0 || n > left {
+				return fmt.Errorf("histogram %d does not add up to %d texts", i+1, s.Texts)
+			}
+			left -= n
+		}
+		if left != 0 {
+			return fmt.Errorf("histogram %d does not add up to %d texts", i+1, s.Texts)
+		}
+	}
+	return nil
+}
+
 // Snapshot scores texts; what it keeps tells nothing of them but figures.
 func (m *Model) Snapshot(texts []string) Snapshot {
 	s := Snapshot{Texts: len(texts), Scores: make([][bins]int, len(m.head.Labels))}

@@ -104,6 +104,9 @@ func TestReadNamesLineAndField(t *testing.T) {
 		"text,labels\nx,Z9":                   "line 2: labels",
 		"text,weight\nx,y":                    "line 2: weight",
 		"labels\nA1a":                         "column text",
+		"text,labels\n":                       "line 1",
+		"{\"text\":\"x\"} }":                  "line 1: something follows",
+		"{\"text\":\"x\"} {\"text\":\"y\"}":   "line 1: something follows",
 		"{\"text\":\"x\",\"labels\":[\"q\"]}": "line 1: labels",
 	} {
 		if _, err := Read(strings.NewReader(in)); err == nil || !strings.Contains(err.Error(), want) {

@@ -65,7 +65,7 @@ func newModel(h header, weights []int8, known []byte) *Model {
 // Name is the name given in training.
 func (m *Model) Name() string { return m.head.Name }
 
-// Hash is the SHA-256 of the artefact in hexadecimal.
+// Hash is the SHA-256 of the artefact, all that WriteTo writes, in hexadecimal.
 func (m *Model) Hash() string { return m.hash }
 
 // Labels are the trained risk ids, in the order of scores.
@@ -196,14 +196,28 @@ func (m *Model) encode() ([]byte, error) {
 	return b, nil
 }
 
-// WriteTo writes the artefact: magic, length, JSON head, known buckets, weights of 8 bits, SHA-256 of all before.
-func (m *Model) WriteTo(w io.Writer) (int64, error) {
+// sealed is the artefact: magic, length, JSON head, known buckets, weights of 8 bits, SHA-256 of all before.
+func (m *Model) sealed() ([]byte, error) {
 	b, err := m.encode()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(b)
+	return append(b, sum[:]...), nil
+}
+
+func hashOf(artefact []byte) string {
+	sum := sha256.Sum256(artefact)
+	return hex.EncodeToString(sum[:])
+}
+
+// WriteTo writes the artefact. The same model writes the same bytes.
+func (m *Model) WriteTo(w io.Writer) (int64, error) {
+	b, err := m.sealed()
 	if err != nil {
 		return 0, err
 	}
-	sum := sha256.Sum256(b)
-	n, err := w.Write(append(b, sum[:]...))
+	n, err := w.Write(b)
 	if err != nil {
 		return int64(n), fmt.Errorf("classifier: %w", err)
 	}
@@ -257,7 +271,14 @@ func Load(r io.Reader) (*Model, error) {
 		weights[i] = int8(b)
 	}
 	m := newModel(h, weights, slices.Clone(body[:h.Buckets/8]))
-	m.hash = hex.EncodeToString(sum)
+	raw, err := m.sealed()
+	if err != nil {
+		return fail("%w", err)
+	}
+	if !bytes.Equal(raw[len(start):len(start)+len(head)], head) { // one model, one artefact, one hash
+		return fail("its head is not written as this program writes it")
+	}
+	m.hash = hashOf(raw)
 	return m, nil
 }
 
@@ -271,6 +292,9 @@ func (h *header) check() error {
 		return fmt.Errorf("trained with folding %q, this build has %q: train again", h.Fold, moderation.FoldVersion())
 	case len(h.Reference.Scores) != len(h.Labels):
 		return errors.New("the reference has not one histogram for each label")
+	}
+	if err := h.Reference.check(); err != nil {
+		return fmt.Errorf("reference: %w", err)
 	}
 	for i, l := range h.Labels {
 		if _, ok := measures.RiskByID(l.ID); !ok || i > 0 && h.Labels[i-1].ID >= l.ID {

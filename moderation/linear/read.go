@@ -62,8 +62,8 @@ func readJSON(r io.Reader) ([]Sample, error) {
 		if err := d.Decode(&row); err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
-		if d.More() {
-			return nil, fmt.Errorf("line %d: more than one object", n)
+		if _, err := d.Token(); !errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("line %d: something follows the object: one object a line", n)
 		}
 		s := Sample(row)
 		if err := s.check(); err != nil {
@@ -99,6 +99,9 @@ func readTable(in *bufio.Reader) ([]Sample, error) {
 	var out []Sample
 	for {
 		row, err := r.Read()
+		if errors.Is(err, io.EOF) && len(out) == 0 {
+			return nil, errors.New("line 1: column names and nothing below: no samples")
+		}
 		if errors.Is(err, io.EOF) {
 			return out, nil
 		}

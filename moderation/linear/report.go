@@ -42,6 +42,15 @@ type LabelReport struct {
 	AUC         float64 `json:"auc"`
 	Calibration float64 `json:"calibration_error"` // expected, over ten bins
 	Threshold   float64 `json:"threshold"`
+
+	Calibrated *Calibrated `json:"calibrated,omitempty"` // after Train only
+}
+
+// Calibrated is what a label's threshold was chosen by.
+type Calibrated struct {
+	OverBlock Share `json:"over_block"` // of the harmless texts kept to calibrate with
+	Shown     bool  `json:"shown"`      // the upper end of its interval keeps the limit; else there are too few texts to tell
+	Needed    int   `json:"needed"`     // harmless texts to calibrate with, of which none is hit, that would show it
 }
 
 // Untrained is a label that was left out, and why.

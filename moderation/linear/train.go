@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sort"
 	"strings"
 	"unicode"
 
@@ -43,7 +43,7 @@ type Options struct {
 	L2        float64 // 1e-6 a step
 	Seed      uint64
 	Holdout   float64 // share kept from training, half to calibrate and half to test; 0.2
-	OverBlock float64 // share of harmless text that a label may hit; 0.02, ours
+	OverBlock float64 // share of harmless text that a label may hit, kept by the upper end of its 95 % interval; 0.02, ours
 }
 
 func (o Options) filled() (Options, error) {
@@ -217,23 +217,25 @@ func Train(samples []Sample, o Options) (*Model, *Report, error) {
 	for at := range m.head.Labels {
 		m.fit(at, train, o)
 	}
-	m.calibrate(calibrate, o.OverBlock)
+	limits := m.calibrate(calibrate, o.OverBlock)
 	texts := make([]string, len(test))
 	for i, e := range test {
 		texts[i] = e.Text
 	}
 	m.head.Reference = m.Snapshot(texts)
-	raw, err := m.encode()
+	raw, err := m.sealed()
 	if err != nil {
 		return nil, nil, err
 	}
-	sum := sha256.Sum256(raw)
-	m.hash = hex.EncodeToString(sum[:])
+	m.hash = hashOf(raw)
 	held := make([]Sample, len(test))
 	for i, e := range test {
 		held[i] = e.Sample
 	}
 	rep.measure(m, held)
+	for i := range rep.Labels {
+		rep.Labels[i].Calibrated = &limits[i]
+	}
 	return m, rep, nil
 }
 
@@ -277,8 +279,11 @@ func (m *Model) fit(at int, train []example, o Options) {
 	}
 }
 
-// calibrate fits Platt's sigmoid on held-out texts, and takes for each label the least threshold that keeps its limit there.
-func (m *Model) calibrate(held []example, limit float64) {
+// calibrate fits Platt's sigmoid on held-out texts, and takes for each label the least threshold at which the upper end of the
+// interval of its over-block there keeps the limit. Too few texts to show that leave the strictest threshold that they speak
+// for: none of them is hit.
+func (m *Model) calibrate(held []example, limit float64) []Calibrated {
+	out := make([]Calibrated, len(m.head.Labels))
 	raw := make([][]float64, len(held))
 	for i, e := range held {
 		raw[i] = m.worst(e.Text) // as the Detector sees it
@@ -308,9 +313,29 @@ func (m *Model) calibrate(held []example, limit float64) {
 			}
 		}
 		slices.SortFunc(harmless, func(a, b float64) int { return cmp.Compare(b, a) })
-		allowed := int(limit * float64(len(harmless)))
-		l.Threshold = math.Nextafter(harmless[min(allowed, len(harmless)-1)], 2)
+		allowed := allowedHits(len(harmless), limit)
+		l.Threshold = math.Nextafter(harmless[min(max(allowed, 0), len(harmless)-1)], 2)
+		hits := 0
+		for hits < len(harmless) && harmless[hits] >= l.Threshold {
+			hits++
+		}
+		out[at] = Calibrated{OverBlock: NewShare(hits, len(harmless)), Needed: Needed(limit)}
+		out[at].Shown = out[at].OverBlock.High <= limit
 	}
+	return out
+}
+
+// allowedHits is the greatest number of hits among n harmless texts whose interval still lies within the limit; -1: even none
+// of so few does not show it.
+func allowedHits(n int, limit float64) int {
+	first := sort.Search(n+1, func(k int) bool { return NewShare(k, n).High > limit }) // High rises with k
+	return first - 1
+}
+
+// Needed is how many harmless texts, of which none is hit, it takes to show that a limit of over-block is kept.
+func Needed(limit float64) int {
+	n := sort.Search(1<<30, func(n int) bool { return NewShare(0, n).High <= limit })
+	return n
 }
 
 // platt fits slope and shift by Newton's method to smoothed targets; the slope is never negative.
