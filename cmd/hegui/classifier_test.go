@@ -47,7 +47,7 @@ func TestClassifierCommands(t *testing.T) {
 		return stdout.String()
 	}
 	model := path("m.hgc")
-	command(0, "harmful found", "train", path("train.jsonl"), "-o", model)
+	command(0, "too few harmless texts to show that the limit is kept", "train", path("train.jsonl"), "-o", model)
 	var report struct {
 		Recall, Over struct{ Hits, Of int }
 		OverBlock    struct{ Hits, Of int } `json:"over_block"`
@@ -56,8 +56,8 @@ func TestClassifierCommands(t *testing.T) {
 		t.Errorf("%+v %v", report, err)
 	}
 	command(1, "harmless hit", "eval", model, path("blocks.jsonl"))
-	command(0, "A1h", "train", path("train.jsonl"), "-o", path("alone"), "--alone", "--over-block", "0.05", "--holdout", "0.5")
-	command(0, "512 texts against", "drift", path("alone"), path("train.jsonl"))
+	command(0, "A1h", "train", path("train.jsonl"), "-o", path("alone"), "--alone", "--over-block", "0.05")
+	command(0, "stable: 512 texts against", "drift", path("alone"), path("train.jsonl"))
 	command(1, "shifted", "drift", path("alone"), path("shifted.jsonl"))
 	command(0, "reaches the threshold", "explain", model, "武汉现货供应弹药")
 	command(0, "below the threshold", "explain", model, "武汉哪里能学书法", "--label", "A1h")

@@ -318,6 +318,11 @@ func (o out) report(r *linear.Report) {
 	for _, l := range r.Labels {
 		o.printf("%-10s  %-6d  %-30s  %-30s  %-6.3f  %.3f\n", l.Label, l.N, l.Recall, l.OverBlock, l.AUC, l.Threshold)
 	}
+	for _, l := range r.Labels {
+		if c := l.Calibrated; c != nil && !c.Shown {
+			o.printf("%s: too few harmless texts to show that the limit is kept: %d were there, %d are needed; its threshold hits none of them\n", l.Label, c.OverBlock.Of, c.Needed)
+		}
+	}
 	for _, u := range r.Untrained {
 		o.printf("left out: %s (%d samples): %s\n", u.Label, u.Samples, u.Reason)
 	}

@@ -64,12 +64,17 @@ const (
 	ShiftedAt = 0.25
 )
 
+// chance is the 99 % point of chi-square with as many degrees of freedom as there are bins less one: what the index of two
+// samples of one source comes to, but for their sizes.
+const chance = 36.19
+
 // Drifted is how far texts have moved from those a model knows.
 type Drifted struct {
 	Labels      []float64 `json:"labels"` // stability index, by label
 	Unseen      float64   `json:"unseen"` // share of n-grams never seen
 	UnseenWas   float64   `json:"unseen_was"`
-	Band        string    `json:"band"` // stable, watch or shifted: the worst of all
+	Noise       float64   `json:"noise"` // stability index that chance alone reaches in one of a hundred pairs of so few texts; nothing below it counts
+	Band        string    `json:"band"`  // stable, watch or shifted: the worst of all
 	TextsBefore int       `json:"texts_before"`
 	Texts       int       `json:"texts"`
 }
@@ -85,6 +90,7 @@ func Drift(reference, current Snapshot) (Drifted, error) {
 	d := Drifted{Texts: current.Texts, TextsBefore: reference.Texts,
 		Unseen: float64(current.Unseen) / float64(max(current.Grams, 1)), UnseenWas: float64(reference.Unseen) / float64(max(reference.Grams, 1))}
 	worst := d.Unseen - d.UnseenWas
+	d.Noise = chance * (1/float64(reference.Texts) + 1/float64(current.Texts))
 	for i := range reference.Scores {
 		psi := 0.0
 		for b := range bins {
@@ -93,7 +99,9 @@ func Drift(reference, current Snapshot) (Drifted, error) {
 			psi += (q - p) * math.Log(q/p)
 		}
 		d.Labels = append(d.Labels, psi)
-		worst = max(worst, psi)
+		if psi > d.Noise {
+			worst = max(worst, psi)
+		}
 	}
 	switch {
 	case worst >= ShiftedAt:

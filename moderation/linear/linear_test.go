@@ -128,3 +128,37 @@ func BenchmarkScore(b *testing.B) {
 		dst = m.Score(dst[:0], text)
 	}
 }
+
+// TestDrift: few texts of the same kind are no drift, others are, and other words for the same scores show as unseen.
+func TestDrift(t *testing.T) {
+	m, _ := trained(t, made())
+	same, other, unknown := []string{}, []string{}, []string{}
+	for i := range 40 {
+		s := made()[i*7]
+		same = append(same, s.Text)
+		other = append(other, fmt.Sprintf("第%d批甲物出售，价格便宜", i))
+		unknown = append(unknown, fmt.Sprintf("量子纠缠实验报告第%d章 hydrogen", i))
+	}
+	for band, texts := range map[string][]string{"stable": same, "shifted": append(other, other...)} {
+		d, err := Drift(m.Snapshot(same), m.Snapshot(texts))
+		if err != nil || d.Band != band || d.Noise <= 0 {
+			t.Errorf("%s: %+v, %v", band, d, err)
+		}
+	}
+	for i := range 20 { // draws of 30 from one source: chance is not drift
+		var a, b []string
+		for j := range 30 {
+			a, b = append(a, made()[(j*13+i)%400].Text), append(b, made()[(j*29+i*3+7)%400].Text)
+		}
+		if d, err := Drift(m.Snapshot(a), m.Snapshot(b)); err != nil || slices.Max(d.Labels) > d.Noise {
+			t.Errorf("chance: %+v, %v", d, err)
+		}
+	}
+	d, err := Drift(m.Reference(), m.Snapshot(unknown))
+	if err != nil || d.Band != "shifted" || d.Unseen-d.UnseenWas < ShiftedAt {
+		t.Errorf("unknown words: %+v, %v", d, err)
+	}
+	if _, err := Drift(m.Reference(), m.Snapshot(nil)); err == nil {
+		t.Error("nothing is compared")
+	}
+}
