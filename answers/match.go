@@ -147,7 +147,8 @@ func (m *Matcher) Find(question, service, day string) Match {
 		for run, w := range m.patterns[i].runs {
 			score += w * runs[run] / norm
 		}
-		if score > best || score == best && i < at {
+		score = steady(score)
+		if score > best || score == best && at >= 0 && m.nearer(i, at, question) {
 			best, at = score, i
 		}
 	}
@@ -172,6 +173,23 @@ const (
 	candidates = 64   // that are looked at exactly
 )
 
+// steady rounds away what the order of a sum does to it, so that equal questions are equally near every time.
+func steady(score float64) float64 { return math.Round(score*1e9) / 1e9 }
+
+// nearer chooses between equally near patterns: the one in the question's own script, then the earlier one.
+func (m *Matcher) nearer(i, at int, question string) bool {
+	own := hasHan(question)
+	a, b := hasHan(m.patterns[i].question) == own, hasHan(m.patterns[at].question) == own
+	if a != b {
+		return a
+	}
+	return i < at
+}
+
+func hasHan(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+}
+
 // candidates are the patterns that share the rarest runs with a question, the likeliest first.
 func (m *Matcher) candidates(runs map[string]float64) []int {
 	dot := map[int]float64{}
@@ -193,7 +211,7 @@ func (m *Matcher) candidates(runs map[string]float64) []int {
 		}
 	}
 	list := slices.Collect(maps.Keys(dot))
-	slices.SortFunc(list, func(a, b int) int { return cmp.Or(cmp.Compare(dot[b], dot[a]), a-b) })
+	slices.SortFunc(list, func(a, b int) int { return cmp.Or(cmp.Compare(steady(dot[b]), steady(dot[a])), a-b) })
 	return list[:min(len(list), candidates)]
 }
 
