@@ -196,7 +196,7 @@ func (m *Matcher) candidates(runs map[string]float64) []int {
 	shortest := ""
 	for run, w := range runs {
 		posts := m.posts[run]
-		if len(posts) > 0 && (shortest == "" || len(posts) < len(m.posts[shortest])) {
+		if len(posts) > 0 && (shortest == "" || cmp.Or(cmp.Compare(len(posts), len(m.posts[shortest])), cmp.Compare(run, shortest)) < 0) {
 			shortest = run
 		}
 		if len(posts) <= commonRun {

@@ -3,8 +3,6 @@ package console
 import (
 	"cmp"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -152,21 +150,11 @@ func (c *console) moveAnswer(v *visit, flash string, move func(string, int) (ans
 }
 
 func (c *console) importAnswers(v *visit) error {
-	file, header, err := v.r.FormFile("file")
+	name, data, err := v.upload()
 	if err != nil {
-		var tooBig *http.MaxBytesError
-		if errors.As(err, &tooBig) {
-			return err
-		}
-		return invalid("file", "words.no_file")
+		return err
 	}
-	defer file.Close()
-	defer v.r.MultipartForm.RemoveAll()
-	data, err := io.ReadAll(file)
-	if err != nil {
-		return fmt.Errorf("console: upload: %w", err)
-	}
-	list, err := answers.Read(header.Filename, data)
+	list, err := answers.Read(name, data)
 	if err != nil { // line by line
 		return c.showAnswers(v, http.StatusBadRequest, err.Error())
 	}

@@ -42,23 +42,32 @@ func (c *console) lexiconImport(v *visit) error {
 	return c.show(v, "lexiconimport", importData{Tab: "import", Can: v.staff.Can(operator.ManageLexicon), Risks: measures.Risks(), Max: maxUpload >> 20})
 }
 
-func (c *console) importLexicon(v *visit) error {
+// upload is the file that a form brings, whole.
+func (v *visit) upload() (name string, data []byte, err error) {
 	file, header, err := v.r.FormFile("file")
 	if err != nil {
 		var tooBig *http.MaxBytesError
 		if errors.As(err, &tooBig) {
-			return err
+			return "", nil, err
 		}
-		return invalid("file", "words.no_file")
+		return "", nil, invalid("file", "words.no_file")
 	}
 	defer file.Close()
 	defer v.r.MultipartForm.RemoveAll()
-	data, err := io.ReadAll(file)
+	data, err = io.ReadAll(file)
 	if err != nil {
-		return fmt.Errorf("console: upload: %w", err)
+		return "", nil, fmt.Errorf("console: upload: %w", err)
+	}
+	return header.Filename, data, nil
+}
+
+func (c *console) importLexicon(v *visit) error {
+	name, data, err := v.upload()
+	if err != nil {
+		return err
 	}
 	form := v.r.FormValue
-	report, err := c.importWords(v, header.Filename, data, lexicon.ImportOptions{
+	report, err := c.importWords(v, name, data, lexicon.ImportOptions{
 		ImportOptions: moderation.ImportOptions{Category: form("category"), Tier: moderation.Tier(form("tier"))}, Overwrite: form("overwrite") != "", Lint: form("lint") != ""})
 	if err != nil {
 		return err

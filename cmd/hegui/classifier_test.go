@@ -65,6 +65,8 @@ func TestClassifierCommands(t *testing.T) {
 	command(2, "bad.jsonl", "train", path("bad.jsonl"), "-o", path("x"))
 	command(2, "samples", "train", path("few.csv"), "-o", path("x"))
 	command(2, "-o mine.hgc", "train", path("train.jsonl"))
+	command(2, "--out goes with a file", "train", "-o", path("x"))
+	command(2, "go with reviewed decisions", "train", path("train.jsonl"), "-o", path("x"), "--since", "2026-01-01")
 	command(2, "over-block", "train", path("train.jsonl"), "-o", path("x"), "--over-block", "2")
 	command(2, "not a classifier", "eval", path("train.jsonl"), path("unseen.jsonl"))
 	command(2, "no such file", "eval", path("none"), path("unseen.jsonl"))

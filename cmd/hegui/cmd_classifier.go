@@ -97,7 +97,13 @@ Examples:
 
 func (c classifierTrainCmd) Run(ctx context.Context, o out) error {
 	if c.Samples == "" {
+		if c.Out != "" {
+			return usageError{"--out goes with a file of samples; what is trained from reviewed decisions stays in the installation"}
+		}
 		return c.reviewed(ctx, o)
+	}
+	if c.Since != "" || c.By != "" {
+		return usageError{"--since and --by go with reviewed decisions; leave them out, or leave out the file"}
 	}
 	if c.Out == "" {
 		return usageError{"--out: say where to write the artefact, as in: -o mine.hgc"}
@@ -205,7 +211,7 @@ type classifierEvalCmd struct {
 }
 
 func (classifierEvalCmd) Help() string {
-	return samplesHelp + "\n\nExit 1: more than 5 % of the harmless texts are hit (GB/T 45654-2025's limit on refusals).\n\nExample:\n  hegui classifier eval mine.hgc unseen.jsonl"
+	return samplesHelp + "\n\nExit 1: more than 5 % of the harmless texts are hit. The number is the one that GB/T 45654-2025 sets for refusals of must-answer questions; using it here is our choice.\n\nExample:\n  hegui classifier eval mine.hgc unseen.jsonl"
 }
 
 func (c classifierEvalCmd) Run(o out) error {

@@ -393,7 +393,7 @@ func FuzzCut(f *testing.F) {
 	f.Add("字字字", 0, 4)
 	f.Fuzz(func(t *testing.T, text string, runes, bytes int) {
 		if runes < 0 || bytes != 0 && bytes < utf8.UTFMax || bytes < 0 {
-			t.Skip()
+			return // no vendor takes so little
 		}
 		end := 0
 		for _, p := range cut(text, runes, bytes) {
