@@ -39,8 +39,11 @@ func (d *desk) material(n int) {
 	}
 	must(d.reviews.SetRates(ctx, d.owner.Actor(), "writer", review.Rates{Random: 1}))
 	benign := moderation.Benign()
+	// Few kinds of harmless text, each said by several users: the ones kept apart say what others have taught, so that the
+	// figures do not hang on which users chance keeps apart.
+	const kinds = 101
 	for i := range 2 * n {
-		text, decision := benign[(4*i+1)%len(benign)], review.Decision{Verdict: review.Right}
+		text, decision := benign[(4*i+1)%kinds], review.Decision{Verdict: review.Right}
 		if i%2 == 0 {
 			text, decision = fmt.Sprintf("低价代开增值税发票，当天出票，加微信联系，第%d号客服", i), review.Decision{Verdict: review.Missed, Labels: []string{"A1h"}}
 		}

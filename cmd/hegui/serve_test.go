@@ -54,7 +54,7 @@ func inProcess(t testing.TB, change func(*configFile)) (*server, demoFile) {
 			t.Errorf("stop: %v", err)
 		}
 	})
-	f, err := awaitDemo(c.Data, 5*time.Second)
+	f, err := awaitDemo(c.Data, patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -471,7 +471,7 @@ func BenchmarkColdStart(b *testing.B) {
 		if err := p.cmd.Start(); err != nil {
 			b.Fatal(err)
 		}
-		f, err := awaitDemo(dir, 10*time.Second)
+		f, err := awaitDemo(dir, patience)
 		if err != nil {
 			b.Fatal(err)
 		}
