@@ -13,7 +13,7 @@ import (
 )
 
 // artefactMagic begins every artefact; its number changes with the layout.
-const artefactMagic = "hegui-lexicon-2\n"
+const artefactMagic = "hegui-lexicon-3\n"
 
 // ErrArtefact is wrapped by every error of Load.
 var ErrArtefact = errors.New("moderation: not a usable lexicon artefact")
@@ -47,7 +47,7 @@ type patternRow struct {
 // WriteTo writes the compiled lexicon so that Load can take it up without building anything, from memory or from a mapped
 // file. The same entries give the same bytes.
 func (l *Lexicon) WriteTo(w io.Writer) (int64, error) {
-	cold := coldPart{Hash: l.hash, Fold: foldVersion, Classes: [2]int{l.letters.size, int(l.letters.letter)}, Single: l.filter.single,
+	cold := coldPart{Hash: l.hash, Fold: matchVersion, Classes: [2]int{l.letters.size, int(l.letters.letter)}, Single: l.filter.single,
 		Separable: l.words.separable, Beyond: map[int32]uint16{}}
 	for r, c := range l.letters.beyond {
 		cold.Beyond[r] = c
@@ -119,8 +119,8 @@ func load(data []byte) (*Lexicon, error) {
 	if err := json.Unmarshal(r.next(), &cold); err != nil {
 		return nil, fmt.Errorf("head: %w", err)
 	}
-	if cold.Fold != foldVersion {
-		return nil, fmt.Errorf("it was made with %q, here is %q", cold.Fold, foldVersion)
+	if cold.Fold != matchVersion {
+		return nil, fmt.Errorf("it was made with %q, here is %q", cold.Fold, matchVersion)
 	}
 	entries, err := decodeEntries(r.next())
 	if err != nil {

@@ -9,14 +9,15 @@ import (
 )
 
 // Classes of runes. Every folded rune of the alphabet (the runes that occur in patterns, and the ASCII letters and digits
-// always) has a class of its own; separators of the alphabet come first, then 0-9 and a-z, then the rest, the most
+// always) has a class of its own; the space comes first, which is always one of them, then the other separators of the alphabet, then 0-9 and a-z, then the rest, the most
 // frequent first, so that the trie's hot part lies close together.
 const (
 	classOther uint16 = iota // ends every partial match; in a trie, an empty slot
-	classSkip                // not seen
 	classWord                // a Latin letter outside the alphabet: no word border beside it
+	classSkip                // not seen
+	classSpace               // the space; one behind another is not seen
 	classSep                 // a separator outside the alphabet
-	classFirst               // the alphabet
+	classFirst               // the rest of the alphabet
 )
 
 // alphabet maps any rune to its class: folding costs a scan nothing.
@@ -35,7 +36,7 @@ const asciiWords = 36
 func (a *alphabet) isWord(c uint16) bool { return c == classWord || c-a.letter < asciiWords }
 
 // isSep tells separators, in the alphabet or not.
-func (a *alphabet) isSep(c uint16) bool { return c >= classSep && c < a.letter }
+func (a *alphabet) isSep(c uint16) bool { return c >= classSpace && c < a.letter }
 
 // of returns the class of any rune.
 func (a *alphabet) of(r rune) uint16 {
@@ -69,7 +70,7 @@ func newAlphabet(texts [][]rune, table *[foldLimit]rune) (*alphabet, map[rune]ui
 	var seps, rest []rune
 	for r := range counts {
 		switch {
-		case r >= '0' && r <= '9', r >= 'a' && r <= 'z':
+		case r >= '0' && r <= '9', r >= 'a' && r <= 'z', r == ' ':
 		case sepKind(r) != notSep:
 			seps = append(seps, r)
 		default:
@@ -82,7 +83,8 @@ func newAlphabet(texts [][]rune, table *[foldLimit]rune) (*alphabet, map[rune]ui
 	}
 	slices.Sort(seps)
 	slices.SortFunc(rest, func(a, b rune) int { return cmp.Or(counts[b]-counts[a], int(a-b)) })
-	classes := make(map[rune]uint16, len(counts)+asciiWords)
+	classes := make(map[rune]uint16, len(counts)+asciiWords+1)
+	classes[' '] = classSpace
 	next := classFirst
 	give := func(r rune) {
 		classes[r] = next

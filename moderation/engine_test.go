@@ -13,9 +13,9 @@ import (
 // pieces are what entries and texts of the property tests are made of: few, so that they meet often.
 var (
 	letterPieces = []string{"甲", "乙", "丙", "丁", "假", "以", "a", "b", "1", "赌", "賭"}
-	textPieces   = append([]string{" ", " ", "-", ".", "，", "、", "。", "！", "\n", "\u200b", "\u0301", "é", "ß", "Ａ", "ⓑ", "\xff", "\xe7", "\xa6\x81", "😀", "贝", "者",
+	textPieces   = append([]string{" ", " ", "  ", "\u3000", "\u00a0\u200b ", "-", ".", "，", "、", "。", "！", "\n", "\u200b", "\u0301", "é", "ß", "Ａ", "ⓑ", "\xff", "\xe7", "\xa6\x81", "😀", "贝", "者",
 		"的", "c", "①", "a plain piece of text ", "家", "宜", "鼎", "а"}, slices.Concat(letterPieces, letterPieces, letterPieces)...)
-	patternPieces = []string{"甲", "[甲乙]", "a", "\\d", "丙?", "(?:乙|丁丁)", "b{1,2}", ".", `\b`, `\B`, "^", "$"}
+	patternPieces = []string{"甲", "[甲乙]", "a", "\\d", "丙?", "(?:乙|丁丁)", "b{1,2}", ".", "[ ]", `\s{2}`, `\b`, `\B`, "^", "$"}
 )
 
 func drawText(t *rapid.T, label string, pieces []string, least, most int) string {
@@ -27,7 +27,7 @@ func drawEntries(t *rapid.T) []Entry {
 	flip := func(label string) bool { return rapid.IntRange(0, 3).Draw(t, label) == 0 }
 	var out []Entry
 	for i := range rapid.IntRange(1, 7).Draw(t, "entries") {
-		e := Entry{ID: fmt.Sprintf("e%d", i), Text: drawText(t, "word", append(letterPieces, " "), 1, 5),
+		e := Entry{ID: fmt.Sprintf("e%d", i), Text: drawText(t, "word", append(letterPieces, " ", " ", "  "), 1, 5),
 			Category: rapid.SampledFrom([]string{"A1a", "A1h", "A2b"}).Draw(t, "category"),
 			Tier:     rapid.SampledFrom([]Tier{Block, Block, Signal, Observe, Quarantine}).Draw(t, "tier")}
 		switch rapid.IntRange(0, 7).Draw(t, "kind") {
@@ -53,7 +53,10 @@ func drawEntries(t *rapid.T) []Entry {
 				if x.Rule == With {
 					x.Category = "A1h"
 				} else {
-					x.Words = []string{drawText(t, "near", letterPieces, 1, 2)}
+					x.Words = []string{drawText(t, "near", append(letterPieces, " "), 1, 3)}
+					if strings.TrimSpace(x.Words[0]) == "" {
+						x.Words[0] = "a b"
+					}
 				}
 				e.Context = append(e.Context, x)
 			}
@@ -265,19 +268,24 @@ func FuzzScan(f *testing.F) {
 func TestPlainASCII(t *testing.T) {
 	for b := range 256 {
 		for at := range 8 {
-			text := []byte("abcdefgh~ 0ZZ~  tail")
+			text := []byte("abcdefgh~ 0ZZ~. tail")
 			text[at] = byte(b)
 			want := 16
 			if b < 0x20 || b >= 0x7F {
 				want = 0
 			}
-			if got := plainASCII(text); got != want {
+			if got := plainASCII(text, false); got != want {
 				t.Fatalf("%q: %d, want %d", text, got, want)
 			}
 		}
 	}
-	if n := plainASCII([]byte("seven b")); n != 0 {
-		t.Fatalf("%d of 7 bytes", n)
+	for text, want := range map[string]int{"seven b": 0, "a  cdefgijklmnop": 0, "abcdefg ijklmnop": 16, "abcdefg  jklmnop": 8, " bcdefghi j l n ": 16} {
+		if got := plainASCII([]byte(text), false); got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
+		}
+	}
+	if n := plainASCII([]byte(" bcdefgh"), true); n != 0 {
+		t.Error("a space behind a space is taken for one that is seen")
 	}
 }
 
@@ -308,5 +316,36 @@ func TestScanDoesNotAllocate(t *testing.T) {
 		}
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// An entry of several words is found however wide the gaps between them are, and its span is all of it.
+func TestSpacesInARow(t *testing.T) {
+	l := lexicon(t, Entry{ID: "a", Text: "sell \u3000 weapons", Category: "A1f", Tier: Block}, Entry{ID: "b", Text: "买 枪", Category: "A1f", Tier: Block},
+		Entry{ID: "c", Text: "赌博网站", Category: "A1h", Tier: Block, Forms: Forms{Pinyin: true}})
+	for _, text := range []string{"sell weapons", "sell  weapons", "sell \n\t weapons", "sell\n\u00a0\u200b\u3000weapons", "sell" + strings.Repeat(" ", 5000) + "weapons", "买   枪", "买\n 枪"} {
+		for name, got := range map[string][]Finding{"whole": l.Scan([]byte("x " + text + " y")), "stateful": l.ScanStateful([]byte("x " + text + " y"))} {
+			if len(got) != 1 || got[0].Start != 2 || got[0].End != 2+len(text) {
+				t.Errorf("%s: %.40q: %+v", name, text, got)
+			}
+		}
+		w := l.NewWindow(Scene{}, nil)
+		found := w.Write([]byte("x "))
+		for i := 0; i < len(text) && found.Violation == nil; i++ {
+			if found = w.Write([]byte{text[i]}); len(found.Release) > 0 && i > 0 {
+				t.Errorf("%.40q: %q shown", text, found.Release)
+			}
+		}
+		if found.Violation == nil {
+			found = w.Close()
+		}
+		if found.Violation == nil || found.Violation.End != 2+len(text) {
+			t.Errorf("%.40q in a stream: %+v", text, found)
+		}
+	}
+	for _, text := range []string{"sellweapons", "sell . weapons", "买枪"} {
+		if got := l.Scan([]byte(text)); len(got) != 0 {
+			t.Errorf("%q: %+v", text, got)
+		}
 	}
 }

@@ -126,7 +126,7 @@ func (s *sweep) whole() {
 }
 
 // fill reads classes of text from offset i on, behind those it has, as many as there is room for, and returns where it
-// stopped.
+// stopped. Of spaces in a row it takes the first.
 func (b *block) fill(text []byte, a *alphabet, i int) int {
 	class := (*[foldLimit]uint16)(a.class)
 	n := b.n
@@ -143,11 +143,13 @@ func (b *block) fill(text []byte, a *alphabet, i int) int {
 			r, size = utf8.DecodeRune(text[i:])
 			k = a.of(r)
 		}
-		if k != classSkip {
-			b.class[n], b.off[n] = k, int32(i)
-			n++
-		}
+		at := int32(i)
 		i += size
+		if k-classSkip <= classSpace-classSkip && (k == classSkip || n > 0 && b.class[n-1] == classSpace) {
+			continue
+		}
+		b.class[n], b.off[n] = k, at
+		n++
 	}
 	b.n = n
 	clear(b.class[n : n+4]) // classOther
@@ -256,7 +258,7 @@ func (s *sweep) walk(j int) {
 		if fork == 0 && t.separable && a.isSep(c) && s.class[j] >= a.letter {
 			fork, at = n, k
 		}
-		if c < classFirst {
+		if c == classOther {
 			break
 		}
 		n = t.child(n, c)
@@ -267,7 +269,7 @@ func (s *sweep) walk(j int) {
 		if a.isSep(c) {
 			continue
 		}
-		if c < classFirst {
+		if c == classOther {
 			break
 		}
 		if n = t.child(n, c); n == 0 || t.nodes[n]&endsHere == 0 {

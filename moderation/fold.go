@@ -11,6 +11,9 @@ import (
 // foldVersion names the folding rules; with the Unicode versions it is part of every lexicon's hash.
 const foldVersion = "fold/2 unicode " + unicode.Version + " norm " + norm.Version
 
+// matchVersion names the rules of matching, those of folding among them.
+const matchVersion = "match/2 " + foldVersion
+
 // skip is the fold of a rune that matching does not see.
 const skip rune = -1
 
@@ -21,8 +24,8 @@ const foldLimit = 0x20000
 //
 // One rune folds to one rune: case, full and half width, compatibility forms, enclosed letters and digits, letters with
 // diacritics and letters of other scripts that look like a Latin one fold to the plain letter; traditional and rare forms of
-// Chinese characters to the common simplified form and radicals to the character; line breaks and tabs to a space. Zero-width and bidi
-// controls, variation selectors and combining marks fold to skip. A rune that stands for several (ﬁ, ㍿) stays itself.
+// Chinese characters to the common simplified form and radicals to the character; line breaks and tabs to a space, of which
+// matching sees one where several stand in a row. Zero-width and bidi controls, variation selectors and combining marks fold to skip. A rune that stands for several (ﬁ, ㍿) stays itself.
 var folds = sync.OnceValue(func() *[foldLimit]rune {
 	table := new([foldLimit]rune)
 	for r := range rune(foldLimit) {
@@ -117,13 +120,17 @@ func invisible(r rune) bool {
 	return unicode.In(r, unicode.Mn, unicode.Me) && unicode.Is(unicode.Inherited, r)
 }
 
-// foldText folds a whole text, skipped runes left out. It reads invalid UTF-8 as U+FFFD.
+// foldText folds a whole text as matching sees it: skipped runes left out, spaces in a row as one, none around it. It reads invalid
+// UTF-8 as U+FFFD.
 func foldText(table *[foldLimit]rune, s string) []rune {
 	out := make([]rune, 0, len(s))
 	for _, r := range s {
-		if f := fold(table, r); f != skip {
+		if f := fold(table, r); f != skip && (f != ' ' || len(out) > 0 && out[len(out)-1] != ' ') {
 			out = append(out, f)
 		}
+	}
+	if n := len(out); n > 0 && out[n-1] == ' ' {
+		out = out[:n-1]
 	}
 	return out
 }

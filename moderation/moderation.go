@@ -217,7 +217,7 @@ func sequences(texts [][]rune, of []uint32, class func(rune) uint16) [][]uint16 
 	return seqs
 }
 
-// HashOf is the hash that a lexicon of these entries has: the hex SHA-256 of the folding tables' version and the entries,
+// HashOf is the hash that a lexicon of these entries has: the hex SHA-256 of the version of the rules of matching and the entries,
 // whatever their order.
 func HashOf(entries []Entry) string {
 	sorted := slices.Clone(entries)
@@ -227,7 +227,7 @@ func HashOf(entries []Entry) string {
 
 func hashOf(sorted []Entry) string {
 	h := sha256.New()
-	h.Write([]byte(foldVersion + "\n"))
+	h.Write([]byte(matchVersion + "\n"))
 	text, err := encodeEntries(sorted)
 	if err != nil {
 		text = []byte(err.Error()) // strings and numbers: cannot fail
@@ -236,7 +236,7 @@ func hashOf(sorted []Entry) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Hash is the hex SHA-256 of the entries and the folding tables' version; it goes into every record.
+// Hash is the hex SHA-256 of the entries and the version of the rules of matching; it goes into every record.
 func (l *Lexicon) Hash() string { return l.hash }
 
 // Len is the number of entries.

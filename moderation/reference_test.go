@@ -13,7 +13,9 @@ import (
 type naive struct {
 	entries []Entry
 	scene   Scene
-	units   []unit // the text's runes, skipped ones left out
+	units   []unit // the text's runes, skipped ones left out, and spaces behind a space
+	all     []unit // with these
+	number  []int  // of each of all, the unit it is, or the one it stands behind
 	text    []byte
 }
 
@@ -27,6 +29,8 @@ type naiveHit struct {
 	form     Form
 	from, to int // units
 	part     int
+
+	start, end int // bytes
 }
 
 func newNaive(entries []Entry, scene Scene, text []byte) *naive {
@@ -36,7 +40,11 @@ func newNaive(entries []Entry, scene Scene, text []byte) *naive {
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
 		if f := fold(folds(), r); f != skip {
-			n.units = append(n.units, unit{r, f, i, i + size})
+			if f != ' ' || len(n.all) == 0 || n.all[len(n.all)-1].fold != ' ' {
+				n.units = append(n.units, unit{r, f, i, i + size})
+			}
+			n.all = append(n.all, unit{r, f, i, i + size})
+			n.number = append(n.number, len(n.units)-1)
 		}
 		i += size
 	}
@@ -59,7 +67,7 @@ func (n *naive) findings() []Finding {
 		for _, h := range n.places(i) {
 			if n.counts(h) {
 				hits = append(hits, hit{h, Finding{Listed: &Listed{e.ID, e.Category, e.Tier, e.Severity}, Form: h.form,
-					Start: n.units[h.from].start, End: n.units[h.to-1].end}})
+					Start: h.start, End: h.end}})
 			}
 		}
 	}
@@ -95,6 +103,7 @@ func (n *naive) places(i int) []naiveHit {
 	}
 	var out []naiveHit
 	add := func(h naiveHit) {
+		h.start, h.end = n.units[h.from].start, n.units[h.to-1].end
 		for _, o := range out {
 			if o == h {
 				return
@@ -139,7 +148,7 @@ func (n *naive) places(i int) []naiveHit {
 			}
 			for at := range n.units {
 				if to, ok := n.match(at, f.want, false, func(a, b rune) bool { return a == b }); ok && n.bordered(at, to) {
-					add(naiveHit{i, f.form, at, to, part})
+					add(naiveHit{entry: i, form: f.form, from: at, to: to, part: part})
 				}
 				if e.Forms.Separated && len(dense) >= minSep && (len(dense) == len(want) || k == 0) {
 					text := f.want
@@ -151,7 +160,7 @@ func (n *naive) places(i int) []naiveHit {
 						if form == AsWritten {
 							form = Separated
 						}
-						add(naiveHit{i, form, at, to, part})
+						add(naiveHit{entry: i, form: form, from: at, to: to, part: part})
 					}
 				}
 			}
@@ -160,7 +169,7 @@ func (n *naive) places(i int) []naiveHit {
 			for at := range n.units {
 				to, ok := n.match(at, want, false, func(a, b rune) bool { return syllable(a) != 0 && syllable(a) == syllable(b) })
 				if _, literal := n.match(at, want, false, func(a, b rune) bool { return a == b }); ok && !literal {
-					add(naiveHit{i, Homophone, at, to, part})
+					add(naiveHit{entry: i, form: Homophone, from: at, to: to, part: part})
 				}
 			}
 		}
@@ -193,24 +202,24 @@ func (n *naive) bordered(from, to int) bool {
 	return !asciiWord(n.units[to-1].fold) || to == len(n.units) || !wordRune(n.units[to].fold)
 }
 
-// patterns: the match that ends first, of those the one that begins first, and again behind it.
+// patterns: the match that ends first, of those the one that begins first, and again behind it. They see every space.
 func (n *naive) patterns(i int) []naiveHit {
 	var text []rune
-	for _, u := range n.units {
+	for _, u := range n.all {
 		text = append(text, u.fold)
 	}
 	var out []naiveHit
 	begin := 0
-	for to := 1; to <= len(n.units); to++ {
+	for to := 1; to <= len(n.all); to++ {
 		for from := begin; from < to; from++ {
-			if asciiWord(n.units[from].fold) && from > 0 && wordRune(n.units[from-1].fold) {
+			if asciiWord(n.all[from].fold) && from > 0 && wordRune(n.all[from-1].fold) {
 				continue
 			}
 			re := regexp.MustCompile(fmt.Sprintf(`^(?s:.{%d})(?:(?i)%s)(?s:.{%d})$`, from, n.entries[i].Text, len(text)-to))
 			if re.MatchString(string(text)) {
 				begin = to
-				if !wordRune(n.units[to-1].fold) || to == len(n.units) || !wordRune(n.units[to].fold) {
-					out = append(out, naiveHit{entry: i, from: from, to: to})
+				if !wordRune(n.all[to-1].fold) || to == len(n.all) || !wordRune(n.all[to].fold) {
+					out = append(out, naiveHit{entry: i, from: n.number[from], to: n.number[to-1] + 1, start: n.all[from].start, end: n.all[to-1].end})
 				}
 				break
 			}

@@ -33,13 +33,15 @@ func (h hit) after(o hit) bool {
 	return h.pattern > o.pattern
 }
 
-// state is where one automaton is in a text.
+// state is where one automaton is in a text. Of spaces in a row it sees the first: an entry of several words is found however
+// wide the gaps between them are, and runes are counted so.
 type state struct {
 	node uint32
 	// loose is the node of the text with all separators left out; 0 while that is where node is, or nothing separable is
 	// under way.
-	loose uint32
-	sepAt int // runes seen at the newest separator's end
+	loose   uint32
+	sepAt   int // runes seen at the newest separator's end
+	spaceAt int // one more than the runes seen at the newest space's end
 }
 
 // cursor is one scan, of a whole text or of a stream. Text arrives in order; patterns found are queued in order of their
@@ -121,10 +123,12 @@ func (c *cursor) follow(st *state, t *trie, a *alphabet, end int) int {
 	low := a.letter
 	loose := st.loose != 0
 	for i := c.at - c.base; i < len(text); {
-		if a.foreign && n == 0 {
-			if skipped := plainASCII(text[i:]); skipped > 0 {
+		if a.foreign && n == 0 && text[i] < utf8.RuneSelf {
+			if skipped := plainASCII(text[i:], st.spaceAt == seen+1); skipped > 0 {
 				i += skipped
-				seen += skipped
+				if seen += skipped; text[i-1] == ' ' {
+					st.spaceAt = seen + 1
+				}
 				continue
 			}
 		}
@@ -142,11 +146,14 @@ func (c *cursor) follow(st *state, t *trie, a *alphabet, end int) int {
 		}
 		i += size
 		if k < low { // nothing, skipped, or a separator
-			if k == classSkip {
+			if k == classSkip || k == classSpace && st.spaceAt == seen+1 {
 				continue
 			}
 			seen++
-			if k < classSep {
+			if k == classSpace {
+				st.spaceAt = seen + 1
+			}
+			if k < classSpace {
 				st.loose = 0
 			} else {
 				if t.separable && st.loose == 0 {
@@ -155,7 +162,7 @@ func (c *cursor) follow(st *state, t *trie, a *alphabet, end int) int {
 				st.sepAt = seen
 			}
 			loose = st.loose != 0
-			if k < classFirst {
+			if k < classFirst && k != classSpace {
 				n, v = 0, nodes[0]
 				continue
 			}
@@ -192,15 +199,23 @@ func (c *cursor) follow(st *state, t *trie, a *alphabet, end int) int {
 	return seen
 }
 
-// plainASCII is how many bytes text begins with, in eights, that are printable ASCII, each a rune that is not skipped.
-func plainASCII(text []byte) int {
+// plainASCII is how many bytes text begins with, in eights, that are printable ASCII, each a rune that is seen: no space behind
+// another. spaced tells that one stands before them. It may stop too early.
+func plainASCII(text []byte, spaced bool) int {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	n := 0
+	before := uint64(0)
+	if spaced {
+		before = 0x80
+	}
 	for ; n+8 <= len(text); n += 8 {
 		x := binary.LittleEndian.Uint64(text[n:])
-		if (x|(x+ones)|(x-0x20*ones))&tops != 0 {
+		y := x ^ 0x20*ones
+		spaces := (y - ones) &^ y & tops // and perhaps what follows a space
+		if (x|(x+ones)|(x-0x20*ones))&tops|spaces&(spaces<<8|before) != 0 {
 			break
 		}
+		before = spaces >> 56
 	}
 	return n
 }
@@ -261,17 +276,19 @@ func (c *cursor) ends(t *trie, a *alphabet, n uint32, end, seen int) {
 	}
 }
 
-// back walks from end back over n runes, skipped ones not counted and, when dense, separators neither. It returns where
-// they begin and how many runes they are with separators. The text always reaches back that far.
+// back walks from end back over n runes, skipped ones not counted, spaces in a row as one, and, when dense, no separators.
+// It returns where they begin and how many runes they are with separators. The text always reaches back that far.
 func (c *cursor) back(a *alphabet, end, n int, dense bool) (start, runes int) {
 	i := end - c.base
+	spaced := false
 	for n > 0 && i > 0 {
 		r, size := utf8.DecodeLastRune(c.text[:i])
 		i -= size
 		k := a.of(r)
-		if k == classSkip {
+		if k == classSkip || k == classSpace && spaced {
 			continue
 		}
+		spaced = k == classSpace
 		runes++
 		if !dense || !a.isSep(k) {
 			n--
@@ -370,7 +387,9 @@ func (c *cursor) run(end int) {
 		if f == skip {
 			continue
 		}
-		seen++
+		if f != ' ' || c.last.byte == 0 || c.lastFold != ' ' { // patterns see every space, and count like the rest
+			seen++
+		}
 		c.feed(f, here, place{c.base + i, seen})
 	}
 }

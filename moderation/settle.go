@@ -265,7 +265,7 @@ func (c *cursor) runesBefore(at int, buf []rune) []rune {
 	for i := at - c.base; i > floor && len(buf) < cap(buf); {
 		r, size := utf8.DecodeLastRune(c.text[:i])
 		i -= size
-		if f := fold(c.l.table, r); f != skip {
+		if f := fold(c.l.table, r); f != skip && !spaceAgain(buf, f) {
 			buf = append(buf, f)
 		}
 	}
@@ -278,11 +278,16 @@ func (c *cursor) runesAfter(from, to int, buf []rune) []rune {
 	for i := from - c.base; i < to-c.base && len(buf) < cap(buf); {
 		r, size := utf8.DecodeRune(c.text[i : to-c.base])
 		i += size
-		if f := fold(c.l.table, r); f != skip {
+		if f := fold(c.l.table, r); f != skip && !spaceAgain(buf, f) {
 			buf = append(buf, f)
 		}
 	}
 	return buf
+}
+
+// spaceAgain tells a space beside another.
+func spaceAgain(runes []rune, r rune) bool {
+	return r == ' ' && len(runes) > 0 && runes[len(runes)-1] == ' '
 }
 
 // context judges one condition on what stands around a hit.
@@ -377,8 +382,8 @@ func (c *cursor) prune() {
 
 // heldFrom is where the earliest thing under way that can still become a violation begins; T's end if there is none.
 func (c *cursor) heldFrom() int {
-	if c.heldSeen != c.seen+1 { // skipped runes change nothing
-		c.heldSeen, c.held = c.seen+1, -1
+	if n := c.fed(); c.heldSeen != n { // skipped runes change nothing
+		c.heldSeen, c.held = n, -1
 		if at := c.holds(); at < c.at {
 			c.held = at
 		}
@@ -387,6 +392,14 @@ func (c *cursor) heldFrom() int {
 		return c.held
 	}
 	return c.at
+}
+
+// fed grows with every rune that changes a state; never 0.
+func (c *cursor) fed() int {
+	if len(c.machines) > 0 { // they see the spaces that are not counted
+		return c.last.byte + 1
+	}
+	return c.seen + 1
 }
 
 func (c *cursor) holds() int {
@@ -438,8 +451,8 @@ func (c *cursor) underPattern() int {
 
 // needsFrom is the offset from which T must be kept.
 func (c *cursor) needsFrom() int {
-	if c.needsSeen != c.seen+1 {
-		c.needsSeen, c.needs = c.seen+1, -1
+	if n := c.fed(); c.needsSeen != n {
+		c.needsSeen, c.needs = n, -1
 		if at := c.uses(); at < c.at {
 			c.needs = at
 		}

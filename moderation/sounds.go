@@ -18,6 +18,9 @@ func newSyllables(table *[foldLimit]rune) *alphabet {
 			continue
 		}
 		c := syllableClass(syllable(f))
+		if f == ' ' {
+			c = classSpace
+		}
 		a.class[r] = c
 		a.size = max(a.size, int(c)+1)
 	}

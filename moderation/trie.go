@@ -284,7 +284,7 @@ func (b *trieBuilder) link() {
 func (t *trie) shortcut(classes int) {
 	t.root = make([]uint32, classes)
 	for c := range t.root {
-		if c >= int(classFirst) && t.class[c] == uint16(c) {
+		if (c >= int(classFirst) || c == int(classSpace)) && t.class[c] == uint16(c) {
 			t.root[c] = uint32(c)
 		}
 	}

@@ -86,9 +86,12 @@ func (w *Window) Resume() Step {
 	for i := range c.machines {
 		c.machines[i].threads = c.machines[i].threads[:0]
 	}
+	r, _ := utf8.DecodeLastRune(c.text[:c.at-c.base])
+	if r = fold(c.l.table, r); r == ' ' {
+		c.written.spaceAt, c.sounded.spaceAt = c.seen+1, c.seen+1
+	}
 	if len(c.machines) > 0 {
-		r, _ := utf8.DecodeLastRune(c.text[:c.at-c.base])
-		c.last, c.lastFold = place{c.at, c.seen}, fold(c.l.table, r)
+		c.last, c.lastFold = place{c.at, c.seen}, r
 	}
 	c.first, c.limit = nil, 0
 	c.heldSeen, c.needsSeen = 0, 0
