@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bytes"
-	"cmp"
 	"maps"
 	"slices"
 	"unicode/utf8"
@@ -76,41 +75,13 @@ func (s *inputScreen) scan(channel string, text []byte) []moderation.Finding {
 	return found
 }
 
-// aroundEncoded is how many characters beside an encoded stretch are looked at with it: room for the longest entry.
-const aroundEncoded = moderation.MaxRunes
-
-// look scans a text and what is encoded in it, and tells whether all of that could be looked at. Places are those of the text
-// as sent: a hit inside Base64 is all of it.
+// look scans a text and what is encoded in it, and tells whether all of that could be looked at.
 func (s *inputScreen) look(scene moderation.Scene, text []byte) (found []moderation.Finding, whole bool) {
-	found = s.c.lexicon.ScanIn(scene, text)
-	view := decode.Look(text, decode.Limits{})
-	if view == nil {
-		return found, true
+	found, partial := decode.Scan(s.c.lexicon, scene, text)
+	if partial != nil {
+		s.partial = partial
 	}
-	if view.Partial != nil {
-		s.partial = view.Partial
-	}
-	plain := found
-	for _, p := range view.Passages(aroundEncoded) {
-		for _, f := range s.c.lexicon.ScanIn(scene, p.Text) {
-			f.Start, f.End = view.Origin(p.At+f.Start, p.At+f.End)
-			if !among(plain, f) {
-				found = append(found, f)
-			}
-		}
-	}
-	return found, view.Partial == nil
-}
-
-// among tells whether a finding is one of a scan's, which are ordered by End, then Start.
-func among(scan []moderation.Finding, f moderation.Finding) bool {
-	i, ok := slices.BinarySearchFunc(scan, f, func(a, b moderation.Finding) int { return cmp.Or(a.End-b.End, a.Start-b.Start) })
-	for ; ok && i < len(scan) && scan[i].End == f.End && scan[i].Start == f.Start; i++ {
-		if scan[i].Entry == f.Entry {
-			return true
-		}
-	}
-	return false
+	return found, partial == nil
 }
 
 // lexiconOn is what the lexicon's verdict on a text depends on, but for the text.

@@ -6,16 +6,21 @@ import (
 	"unicode/utf8"
 
 	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/moderation/decode"
 )
 
+const override = string(decode.Override)
+
 // escaped looks at what a channel's text says once its \uXXXX escapes are resolved: many programs write everything beyond ASCII so in
-// the arguments of tools, and a reader of the JSON sees the words. It stands behind the channel's own watch and is given what that lets
+// the arguments of tools, and a reader of the JSON sees the words. So it does with what a bidi override shows from right to left; such
+// a stretch is shown as a whole. It stands behind the channel's own watch and is given what that lets
 // through, so what is shown still depends on the text alone. It begins at the first escape; before that the text says what it says,
 // and is not held back for what an escape may make of it: of an entry that is written half in letters and half in the text's first escape,
 // the letters are shown.
 type escaped struct {
 	start   func() *moderation.Watch
-	pending []byte // an escape that may go on
+	pending []byte // an escape or a turned stretch that may go on
+	turning bool   // the text goes on behind an override
 	recent  []byte // the end of the text so far, while there was no escape
 	pos     int    // bytes of the text so far
 
@@ -30,12 +35,22 @@ type letter struct {
 	at         int // in what the watch was given, in bytes
 	start, end int // in the text, in bytes
 	r          rune
-	text       string // how it is written when that is an escape
-	shown      bool   // before the watch began
+	text       string  // how it is written when that is an escape
+	turn       *turned // the turned stretch it is one of
+	shown      bool    // before the watch began
 }
 
-// longestEscape is a surrogate pair.
-const longestEscape = len(`\ud83d\ude00`)
+// turned is a stretch that an override shows from right to left.
+type turned struct {
+	text    string // as it stands
+	left    int    // letters of it that the watch has not let through
+	said    []rune // those it has
+	altered bool   // some of them masked
+}
+
+// turnedMost is how much of a turned stretch is held back to be read from its end, in bytes (ours); of a longer one, each piece of so
+// many bytes is read by itself.
+const turnedMost = 1024
 
 // whole returns the text that can be looked at now: an escape that may go on waits for the rest of it.
 func (e *escaped) whole(text []byte, last bool) []byte {
@@ -46,21 +61,58 @@ func (e *escaped) whole(text []byte, last bool) []byte {
 	if last {
 		return text
 	}
-	at := len(text)
-	for i := max(0, len(text)-longestEscape); i < len(text); i++ {
-		if text[i] == '\\' && partOfEscape(text[i:]) {
-			at = i
+	at := 0
+	for turning := e.turning; at < len(text); {
+		u := nextUnit(text[at:], turning)
+		if u.state == escapeOpen {
 			break
 		}
+		at, turning = at+u.n, u.goesOn
 	}
 	e.pending = bytes.Clone(text[at:])
 	return text[:at]
 }
 
-// partOfEscape tells whether a text that ends here can be the beginning of an escape, or of the second half of one.
-func partOfEscape(text []byte) bool {
-	_, _, state := escape(text)
-	return state == escapeOpen
+// unit is what stands at the beginning of a text: an escape, a turned stretch, or what comes before one of them.
+type unit struct {
+	n      int
+	state  escapeState
+	r      rune // that an escape says
+	turned bool
+	goesOn bool // behind the unit, the override goes on
+}
+
+// nextUnit reads one; turning tells that the text stands behind an override.
+func nextUnit(text []byte, turning bool) unit {
+	if turning || bytes.HasPrefix(text, []byte(override)) {
+		n, ended := decode.Turned(text, turning)
+		switch {
+		case n > turnedMost:
+			n = turnedMost
+			for !utf8.RuneStart(text[n]) {
+				n--
+			}
+			return unit{n: n, state: escapeWhole, turned: true, goesOn: true}
+		case n == 0: // an end of line
+			return nextUnit(text, false)
+		case ended:
+			return unit{n: n, state: escapeWhole, turned: true}
+		}
+		return unit{n: n, state: escapeOpen, turned: true, goesOn: true}
+	}
+	if text[0] == '\\' {
+		if r, n, state := escape(text); state != escapeNone {
+			return unit{n: n, r: r, state: state}
+		}
+	}
+	n := len(text)
+	if i := bytes.IndexByte(text[1:], '\\'); i >= 0 {
+		n = i + 1
+	}
+	if i := bytes.Index(text[:n], []byte(override)); i > 0 {
+		n = i
+	}
+	return unit{n: n}
 }
 
 type escapeState int
@@ -166,18 +218,17 @@ func (e *escaped) abandon() []moderation.WatchFinding {
 	return e.inEscapes(e.watch.Abandon())
 }
 
-// firstEscape is where the first escape begins, or the end.
+// firstEscape is where the first escape or turned stretch begins, or the end.
 func firstEscape(text []byte) int {
-	for at := 0; ; at++ {
-		i := bytes.IndexByte(text[at:], '\\')
-		if i < 0 {
-			return len(text)
+	at := 0
+	for at < len(text) {
+		u := nextUnit(text[at:], false)
+		if u.state == escapeWhole || u.turned {
+			break
 		}
-		at += i
-		if _, _, state := escape(text[at:]); state == escapeWhole {
-			return at
-		}
+		at += max(u.n, 1)
 	}
+	return at
 }
 
 // resolve is what a text says.
@@ -186,22 +237,35 @@ func (e *escaped) resolve(text []byte) []byte {
 		e.letters, e.shown = append(e.letters[:0], e.letters[over:]...), lettersKept
 	}
 	plain := make([]byte, 0, len(text))
-	for len(text) > 0 {
-		l := letter{at: e.at, start: e.pos}
-		r, n, state := rune(0), 0, escapeNone
-		if text[0] == '\\' {
-			r, n, state = escape(text)
-		}
-		if state == escapeWhole {
-			l.text = string(text[:n])
-		} else {
-			r, n = utf8.DecodeRune(text)
-		}
+	say := func(l letter) {
 		before := len(plain)
-		plain = utf8.AppendRune(plain, r)
-		e.at, e.pos, text = e.at+len(plain)-before, e.pos+n, text[n:]
-		l.r, l.end = r, e.pos
+		l.at, plain = e.at, utf8.AppendRune(plain, l.r)
+		e.at += len(plain) - before
 		e.letters = append(e.letters, l)
+	}
+	for len(text) > 0 {
+		u := nextUnit(text, e.turning)
+		piece, start := text[:max(u.n, 1)], e.pos
+		e.turning, e.pos, text = u.goesOn, e.pos+len(piece), text[len(piece):]
+		switch {
+		case u.turned:
+			seen := []rune(string(decode.Seen(piece)))
+			if len(seen) == 0 { // controls alone
+				seen = []rune(string(piece))
+			}
+			t := &turned{text: string(piece), left: len(seen)}
+			for _, r := range seen {
+				say(letter{start: start, end: e.pos, r: r, turn: t})
+			}
+		case u.state == escapeWhole:
+			say(letter{start: start, end: e.pos, r: u.r, text: string(piece)})
+		default:
+			for i := 0; i < len(piece); {
+				r, n := utf8.DecodeRune(piece[i:])
+				say(letter{start: start + i, end: start + i + n, r: r})
+				i += n
+			}
+		}
 	}
 	return plain
 }
@@ -219,6 +283,8 @@ func (e *escaped) took(step moderation.WatchStep) (visible []byte, found []moder
 		e.shown++
 		switch {
 		case l.shown:
+		case l.turn != nil:
+			visible = append(visible, l.turn.shows(r, l.r)...)
 		case r == l.r && l.text != "":
 			visible = append(visible, l.text...)
 		default:
@@ -226,6 +292,20 @@ func (e *escaped) took(step moderation.WatchStep) (visible []byte, found []moder
 		}
 	}
 	return visible, found
+}
+
+// shows takes a letter that the watch lets through, as it was or masked, and returns the stretch when it was the last: as it stands, or
+// the right way round if something in it is masked.
+func (t *turned) shows(r, was rune) string {
+	t.left--
+	t.said, t.altered = append(t.said, r), t.altered || r != was
+	switch {
+	case t.left > 0:
+		return ""
+	case t.altered:
+		return string(t.said)
+	}
+	return t.text
 }
 
 // inEscapes are the findings with an escape in them, where they stand in the text. The others are the channel's own watch's.
@@ -237,7 +317,7 @@ func (e *escaped) inEscapes(all []moderation.WatchFinding) (found []moderation.W
 				if start < 0 {
 					start = l.start
 				}
-				end, written = l.end, written || l.text != ""
+				end, written = l.end, written || l.text != "" || l.turn != nil
 			}
 		}
 		if written {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/label"
+	"github.com/hegui/hegui/moderation/decode"
 	"github.com/hegui/hegui/service"
 )
 
@@ -52,6 +53,15 @@ func TestEscapedArguments(t *testing.T) {
 		{"ASCII", `{"q":"\u0066orbidden fruit"}`, `{"q":"`},
 		{"late", `{"a":"` + strings.Repeat("好", 3000) + `","q":"禁\u679c出售"}`, `{"a":"` + strings.Repeat("好", 3000) + `","q":"禁`},
 		{"a letter in the way", `{"q":"\u7981\u200b\u679c\u51fa\u552e"}`, `{"q":"`},
+		{"turned round", "{\"q\":\"\u202e售出果禁\u202c\"}", `{"q":"`},
+		{"turned round, to the line's end", "好\u202e售出果禁 abc\n{}", "好"},
+		{"turned round, no end", "{\"q\":\"\u202e售出果禁", `{"q":"`},
+		{"turned round, half of it", "禁果\u202e售出\u202c", "禁果"},
+		{"turned round, beside an escape", "{\"q\":\"\\u7981\u202e售出果\u202c", `{"q":"`},
+		{"turned round, in one piece", "说\u202e" + harmless(300) + "售出果禁\n", "说"},
+		{"turned round, in several", "说\u202e" + harmless(900) + "售出果禁\n", "说\u202e" + harmless(900)[:2*turnedMost-len("\u202e")-2]},
+		{"turned round, harmless", "看\u202e好你\u202c，\u202e\u202c\u202e，再说\n完\u202e", ""},
+		{"turned round, a signal", "\u202e果禁\u202c", ""},
 		{"harmless", `{"q":"\u4f60\u597d\ud83d\ude00 \"x\" \\ \n C:\\users \u12"}`, ""},
 		{"only a signal", `{"q":"\u7981\u679c"}`, ""},
 		{"ends in an escape", `{"q":"\u4f60\u597`, ""},
@@ -89,6 +99,15 @@ func TestEscapedArguments(t *testing.T) {
 	}
 }
 
+// harmless is so many characters, no two runs of them alike.
+func harmless(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteRune('一' + rune(i*i%977))
+	}
+	return b.String()
+}
+
 // arguments are those of the tool's call.
 func (r reply) arguments(t *testing.T, stream bool) string {
 	if stream {
@@ -111,7 +130,7 @@ func (r reply) arguments(t *testing.T, stream bool) string {
 func TestEscapedChunkInvariance(t *testing.T) {
 	var pieces atomic.Pointer[[]string]
 	h := setup(t, func(w http.ResponseWriter, r *http.Request) { sayInTool(w, true, *pieces.Load()) }, func(s *service.Service) { s.Label = label.UI })
-	parts := []string{`\u7981`, `\u679c`, `\u51fa\u552e`, `\u`, "u7981", `\ud83d`, `\ude00`, `禁果\u51fa`, `\u0041`, "forbidden fruit", "禁果出售", "禁", "果", "出", "售", `\\`, `"`, " ", "。", "plain "}
+	parts := []string{`\u7981`, `\u679c`, `\u51fa\u552e`, `\u`, "u7981", `\ud83d`, `\ude00`, `禁果\u51fa`, `\u0041`, "forbidden fruit", "禁果出售", "禁", "果", "出", "售", `\\`, `"`, " ", "。", "plain ", "\u202e", "\u202e售出果禁", "\u202c", "\n", "售出", "果禁"}
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom(parts), 1, 12).Draw(t, "text"), "")
 		run := func(p []string) (streamed, exchange.Record) {
@@ -127,9 +146,9 @@ func TestEscapedChunkInvariance(t *testing.T) {
 		if !strings.HasPrefix(text, cut.arguments) || got.Verdict == exchange.Allow && cut.arguments != text {
 			t.Fatalf("text %q shown %q (%s)", text, cut.arguments, got.Verdict)
 		}
-		for _, said := range []string{cut.arguments, unescaped(cut.arguments)} {
-			for _, f := range h.gateway.o.Lexicon().Scan([]byte(said)) {
-				if f.Tier == "block" {
+		for shown, all := range map[string]string{cut.arguments: text, unescaped(cut.arguments): unescaped(text)} {
+			for _, f := range h.gateway.o.Lexicon().Scan([]byte(all)) {
+				if f.Tier == "block" && f.End <= len(shown) {
 					t.Fatalf("leaked: %q", cut.arguments)
 				}
 			}
@@ -137,10 +156,16 @@ func TestEscapedChunkInvariance(t *testing.T) {
 	})
 }
 
-// unescaped is what a text with \u escapes says.
+// unescaped is what a reader sees of a text with \u escapes and overrides.
 func unescaped(text string) string {
 	var out strings.Builder
 	for len(text) > 0 {
+		if strings.HasPrefix(text, override) {
+			n, _ := decode.Turned([]byte(text), false)
+			out.Write(decode.Seen([]byte(text[:n])))
+			text = text[n:]
+			continue
+		}
 		if r, n, state := escape([]byte(text)); state == escapeWhole {
 			out.WriteRune(r)
 			text = text[n:]

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hegui/hegui/lexicon"
 	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/moderation/decode"
 )
 
 type screenCmd struct {
@@ -32,8 +33,9 @@ type screenCmd struct {
 
 func (screenCmd) Help() string {
 	return `Prints one JSON object for each text: line, verdict (what the policy says: allow, mask, guide, refuse, …), the hash of the lexicon, and the findings with
-entry, category, tier, form and byte offsets. Exit 1 when a text would be refused or
-something put in its place.
+entry, category, tier, form and byte offsets. What is encoded in a text (Base64, character references, …) is looked through as in the gateway;
+"partial" tells why not all of it was: depth, output (too much comes of it) or length (the text is longer than a megabyte).
+Exit 1 when a text would be refused or something put in its place.
 
 Without --starter and --lexicon the lexicon of the installation is used, or the starter where there is none.
 
@@ -46,6 +48,8 @@ Examples:
 const (
 	// longLine is the length above which a line is screened piece by piece as it is read, in bytes.
 	longLine = 1 << 20
+	// tooLong is the partial of what is screened piece by piece.
+	tooLong = "length"
 	// longJSON bounds a line of --jsonl, which must be held whole.
 	longJSON = 64 << 20
 	// findingsShown bounds the findings listed for one text; findings_total counts all that the engine reports.
@@ -59,6 +63,7 @@ type screened struct {
 	Lexicon  string       `json:"lexicon,omitempty"` // hash
 	Bytes    int          `json:"bytes"`
 	Invalid  bool         `json:"invalid_utf8,omitempty"` // read as U+FFFD byte by byte
+	Partial  string       `json:"partial,omitempty"`      // why not everything encoded in it was looked through: depth, output or length
 	Findings []foundEntry `json:"findings"`
 	Total    int          `json:"findings_total"`
 	Error    string       `json:"error,omitempty"`
@@ -211,7 +216,11 @@ func (s *screen) put(r screened) error {
 func (s *screen) text(line int, text []byte) error {
 	r := s.begin(line)
 	r.Bytes, r.Invalid = len(text), !utf8.Valid(text)
-	s.take(&r, s.lexicon.ScanIn(s.scene, text))
+	found, partial := decode.Scan(s.lexicon, s.scene, text)
+	if partial != nil {
+		r.Partial = partial.Reason
+	}
+	s.take(&r, found)
 	return s.put(r)
 }
 
@@ -225,7 +234,9 @@ type piecewise struct {
 
 func (s *screen) pieces(line int) *piecewise {
 	none := func(string, moderation.Tier) bool { return false } // findings alone: nothing is held back and nothing ends it
-	return &piecewise{s: s, r: s.begin(line), window: s.lexicon.NewWindow(s.scene, none)}
+	p := &piecewise{s: s, r: s.begin(line), window: s.lexicon.NewWindow(s.scene, none)}
+	p.r.Partial = tooLong
+	return p
 }
 
 func (p *piecewise) write(piece []byte) {
@@ -252,7 +263,15 @@ func (p *piecewise) end() error {
 }
 
 func (s *screen) whole(ctx context.Context, r *bufio.Reader) error {
+	begin, err := io.ReadAll(io.LimitReader(r, longLine))
+	if err != nil {
+		return err
+	}
+	if len(begin) < longLine {
+		return s.text(0, begin)
+	}
 	p := s.pieces(0)
+	p.write(begin)
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := r.Read(buf)

@@ -1,5 +1,6 @@
 // Package decode looks through encodings that hide a text from a matcher: Base64, hex, percent-encoding, Punycode, character
-// references, \u escapes and further ones (Kinds lists them), nested in one another up to a depth.
+// references, \u escapes, text turned round by a bidi control and further ones (Kinds lists them), nested in one another up to a
+// depth.
 //
 // Look gives a View: the whole text with every encoded stretch replaced by what it says, so that a word of which one
 // character is written plainly and the next as a reference is found as a word. A matcher scans the view and maps its hits
@@ -33,12 +34,13 @@ const (
 	UTF7      = "utf7"     // +jUxTWg-
 	Punycode  = "punycode" // xn--…
 	ROT13     = "rot13"    // English letters shifted by 13
+	Bidi      = "bidi"     // turned round behind U+202E, which shows it the right way round
 	plainKind = ""         // text as it was
 )
 
 // Kinds lists every kind that a chain may name.
 func Kinds() []string {
-	return []string{Base64, Base32, Hex, Binary, Decimal, Percent, Entity, Unicode, Bytes, Octal, Quoted, UTF7, Punycode, ROT13}
+	return []string{Base64, Base32, Hex, Binary, Decimal, Percent, Entity, Unicode, Bytes, Octal, Quoted, UTF7, Punycode, ROT13, Bidi}
 }
 
 // Limits bound what is done for one text. Zero values are the defaults.
@@ -126,12 +128,14 @@ func Look(text []byte, limits Limits) *View {
 	cur := text
 	for again := true; again; {
 		again = false
-		for pass := range 3 {
+		for pass := range 4 {
 			b := builder{looker: &l, src: cur, scratch: l.scratch[:0]}
 			switch pass {
 			case 0:
-				escapes(&b)
+				turned(&b)
 			case 1:
+				escapes(&b)
+			case 2:
 				blocks(&b)
 			default:
 				rot13(&b)

@@ -66,6 +66,16 @@ func encodings() map[string]func(string) string {
 		}
 	}
 	return map[string]func(string) string{
+		"bidi": func(s string) string {
+			lines := strings.SplitAfter(s, "\n") // a new line ends an override
+			for i, line := range lines {
+				text := strings.TrimRight(line, "\r\n")
+				r := []rune(text)
+				slices.Reverse(r)
+				lines[i] = "\u202e" + string(r) + "\u202c" + line[len(text):]
+			}
+			return strings.Join(lines, "")
+		},
 		"base64":          func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
 		"base64 url":      func(s string) string { return base64.URLEncoding.EncodeToString([]byte(s)) },
 		"base64 unpadded": func(s string) string { return base64.RawStdEncoding.EncodeToString([]byte(s)) },
