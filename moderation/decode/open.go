@@ -13,8 +13,8 @@ const MaxOpen = 512
 // was shown is decoded in the same way whatever follows.
 //
 // Held are the last word of printable ASCII without a space, the groups before it (e8 b5 8c), the line before it if both
-// look like a block in lines, and a line with words of ROT13. A stretch longer than MaxOpen cannot be held as a whole: then
-// its last MaxOpen bytes are. The cost is that of reading them.
+// look like a block in lines, a line with words of ROT13, and what an override turns round. A stretch longer than MaxOpen
+// cannot be held as a whole: then its last MaxOpen bytes are. The cost is that of reading them.
 func Open(text []byte) int {
 	low := max(0, len(text)-MaxOpen)
 	at := len(text)
@@ -51,6 +51,17 @@ func Open(text []byte) int {
 			at = min(at, line)
 			break
 		}
+	}
+	for i := low; i < at; {
+		k := bytes.Index(text[i:at], overrideBytes)
+		if k < 0 {
+			break
+		}
+		n, ended := Turned(text[i+k:], false)
+		if !ended {
+			at = i + k
+		}
+		i += k + n
 	}
 	return max(at, low)
 }
