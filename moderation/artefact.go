@@ -13,7 +13,7 @@ import (
 )
 
 // artefactMagic begins every artefact; its number changes with the layout.
-const artefactMagic = "hegui-lexicon-3\n"
+const artefactMagic = "hegui-lexicon-4\n"
 
 // ErrArtefact is wrapped by every error of Load.
 var ErrArtefact = errors.New("moderation: not a usable lexicon artefact")
@@ -161,17 +161,23 @@ func load(data []byte) (*Lexicon, error) {
 func (l *Lexicon) loadPatterns(rows []patternRow) error {
 	l.patterns = make([]pattern, len(rows))
 	for i, row := range rows {
-		if row.Entry < 0 || int(row.Entry) >= len(l.entries) || row.Form >= uint8(forms) || row.Role > uint8(roleWord) || row.Runes > MaxRunes {
+		of := len(l.entries)
+		if role(row.Role) == roleWord {
+			of = l.asked
+		}
+		if row.Entry < 0 || int(row.Entry) >= of || row.Form >= uint8(forms) || row.Role > uint8(roleWord) || row.Runes > MaxRunes {
 			return fmt.Errorf("pattern %d is damaged", i)
 		}
-		e := &l.entries[row.Entry]
-		if role(row.Role) == rolePart && int(row.Part) >= maxParts || role(row.Role) == roleWord && int(row.Part) >= len(e.Context) {
+		if role(row.Role) == rolePart && int(row.Part) >= maxParts {
 			return fmt.Errorf("pattern %d is not of its entry", i)
 		}
 		flag := func(k int) bool { return row.Flags>>k&1 != 0 }
 		l.patterns[i] = pattern{entry: row.Entry, role: role(row.Role), form: form(row.Form), part: row.Part, runes: row.Runes,
 			separable: flag(0), onlySep: flag(1), startWord: flag(2), endWord: flag(3), plain: flag(4), free: flag(5)}
-		if e.Kind == Pattern && role(row.Role) == roleHit {
+		if role(row.Role) != roleHit {
+			continue
+		}
+		if e := &l.entries[row.Entry]; e.Kind == Pattern {
 			p, err := compilePattern(e.Text, l.table)
 			if err != nil {
 				return fmt.Errorf("entry %s: %w", e.ID, err)

@@ -27,8 +27,10 @@ type Lexicon struct {
 	hash     string
 	table    *[foldLimit]rune
 	patterns []pattern
-	parts    map[int32]uint32 // by entry of kind all: its parts as bits
-	reach    []int            // by entry
+	parts    map[int32]uint32    // by entry of kind all: its parts as bits
+	reach    []int               // by entry
+	near     map[int32][][]int32 // by entry with contexts, by context: its words
+	asked    int                 // number of words that contexts ask for
 	allows   bool
 	contexts bool
 	withs    bool // some context asks for hits of a risk
@@ -95,9 +97,10 @@ func Compile(entries []Entry) (*Lexicon, error) {
 
 // newLexicon works out what follows from the entries alone, which are checked and in order.
 func newLexicon(entries []Entry) *Lexicon {
-	l := &Lexicon{entries: entries, table: folds(), parts: map[int32]uint32{}, reach: make([]int, len(entries)), listed: make([]Listed, len(entries)),
+	l := &Lexicon{entries: entries, table: folds(), parts: map[int32]uint32{}, near: map[int32][][]int32{}, reach: make([]int, len(entries)), listed: make([]Listed, len(entries)),
 		room: &sync.Pool{New: func() any { return new(sweep) }}}
 	seen := map[kind]bool{}
+	var words wordNumbers
 	for i := range entries {
 		e := &entries[i]
 		l.listed[i] = Listed{e.ID, e.Category, e.Tier, e.Severity}
@@ -113,8 +116,15 @@ func newLexicon(entries []Entry) *Lexicon {
 		if e.Kind == All {
 			l.parts[int32(i)] = 1<<(strings.Count(e.Text, "+")+1) - 1
 		}
-		for _, x := range e.Context {
+		if len(e.Context) > 0 {
 			l.contexts = true
+			l.near[int32(i)] = make([][]int32, len(e.Context))
+		}
+		for k, x := range e.Context {
+			for _, w := range x.Words {
+				n, _ := words.of(contextWord(l.table, w))
+				l.near[int32(i)][k] = append(l.near[int32(i)][k], n)
+			}
 			l.withs = l.withs || x.Rule == With
 			longest := 2 * MaxRunes // a hit of another entry, separators in it
 			if x.Rule != With {
@@ -128,6 +138,7 @@ func newLexicon(entries []Entry) *Lexicon {
 		s := &e.Scope
 		l.scoped = l.scoped || len(s.Services)+len(s.Directions)+len(s.Channels)+len(s.Users) > 0
 	}
+	l.asked = len(words)
 	return l
 }
 
@@ -139,10 +150,12 @@ func (l *Lexicon) build(c compiled) error {
 	separable := false
 	for i := range c.patterns {
 		p := &c.patterns[i]
-		e := &l.entries[p.entry]
-		p.plain = p.role == roleHit && p.form != byReading && e.Kind == Contain && !e.Border && len(e.Context) == 0
-		p.free = p.plain && !p.startWord && !p.endWord
-		marks[i] = l.mark(p, e)
+		if p.role != roleWord {
+			e := &l.entries[p.entry]
+			p.plain = p.role == roleHit && p.form != byReading && e.Kind == Contain && !e.Border && len(e.Context) == 0
+			p.free = p.plain && !p.startWord && !p.endWord
+			marks[i] = l.mark(p, e)
+		}
 		separable = separable || p.separable
 		switch {
 		case c.texts[i] == nil: // kind pattern
@@ -178,8 +191,6 @@ func (l *Lexicon) mark(p *pattern, e *Entry) uint8 {
 	switch p.role {
 	case roleAllow:
 		return belowAllow
-	case roleWord:
-		return 0
 	}
 	m := belowAny
 	if p.onlySep {
@@ -356,5 +367,6 @@ const keptHits = 1 << 18
 
 // inScope tells whether a pattern applies in a scene.
 func (l *Lexicon) inScope(p int32, scene Scene) bool {
-	return scene == Scene{} || l.entries[l.patterns[p].entry].Scope.Holds(scene)
+	x := &l.patterns[p]
+	return scene == Scene{} || x.role == roleWord || l.entries[x.entry].Scope.Holds(scene)
 }

@@ -28,7 +28,7 @@ const (
 	roleHit   role = iota
 	roleAllow      // cancels hits
 	rolePart       // of kind all
-	roleWord       // of a context
+	roleWord       // of contexts: one pattern, however many entries ask for the word
 )
 
 // form is a Form as patterns keep it: many patterns lie close together, and hold no pointers.
@@ -59,10 +59,10 @@ func (f form) name() Form {
 
 // pattern is one sequence of runes that the automaton looks for.
 type pattern struct {
-	entry     int32
+	entry     int32 // number of the word for roleWord
 	role      role
 	form      form
-	part      uint8 // part of kind all, or context of roleWord
+	part      uint8 // part of kind all
 	runes     uint8
 	separable bool // may be interrupted by separators
 	onlySep   bool // counts only where it is
@@ -77,6 +77,27 @@ type compiled struct {
 	patterns []pattern
 	texts    [][]rune // of patterns; nil for kind pattern
 	regexps  []*program
+	words    wordNumbers
+}
+
+// wordNumbers gives every word that a context asks for, as folded, a number: in order of entries, as they come.
+type wordNumbers map[string]int32
+
+// of numbers a word; known tells that it had its number.
+func (w *wordNumbers) of(folded []rune) (number int32, known bool) {
+	if number, known = (*w)[string(folded)]; !known {
+		if *w == nil {
+			*w = wordNumbers{}
+		}
+		number = int32(len(*w))
+		(*w)[string(folded)] = number
+	}
+	return number, known
+}
+
+// contextWord is a word of a context as matching sees it.
+func contextWord(table *[foldLimit]rune, word string) []rune {
+	return foldText(table, strings.TrimSpace(word))
 }
 
 // checkText tells why a text cannot be matched; folded is the same text folded.
@@ -105,11 +126,13 @@ func (c *compiled) add(i int32, e Entry, table *[foldLimit]rune) error {
 	}
 	for k, x := range e.Context {
 		for _, w := range x.Words {
-			folded := foldText(table, strings.TrimSpace(w))
+			folded := contextWord(table, w)
 			if err := checkText(w, folded); err != nil {
 				return fmt.Errorf("context %d, word %q: %w", k+1, w, err)
 			}
-			c.put(pattern{entry: i, role: roleWord, part: uint8(k)}, folded)
+			if n, known := c.words.of(folded); !known {
+				c.put(pattern{entry: n, role: roleWord}, folded)
+			}
 		}
 	}
 	r := roleHit

@@ -163,7 +163,7 @@ func (c *cursor) judge(h raw, final bool) settled {
 func (c *cursor) borders(h raw, final bool) settled {
 	p := &c.l.patterns[h.pattern]
 	end := p.endWord
-	if c.l.entries[p.entry].Kind == Pattern && p.role == roleHit {
+	if p.role == roleHit && c.l.entries[p.entry].Kind == Pattern {
 		r, _ := utf8.DecodeLastRune(c.text[:h.end-c.base])
 		end = c.l.letters.isWord(c.l.letters.of(r))
 	}
@@ -293,6 +293,7 @@ func spaceAgain(runes []rune, r rune) bool {
 // context judges one condition on what stands around a hit.
 func (c *cursor) context(h raw, entry int32, k uint8, x *Context, final bool) settled {
 	reach := reachOf(*x)
+	words := c.l.near[entry][k]
 	met := false
 	open := false
 	for q := range c.around(h, reach) {
@@ -303,7 +304,7 @@ func (c *cursor) context(h raw, entry int32, k uint8, x *Context, final bool) se
 			if p.role != roleHit || p.entry == entry || other.Category != x.Category || len(other.Context) > 0 || other.Kind == Whole {
 				continue
 			}
-		case p.role != roleWord || p.entry != entry || p.part != k:
+		case p.role != roleWord || !slices.Contains(words, p.entry):
 			continue
 		}
 		if int(q.to)+reach < int(h.from) || int(h.to)+reach < int(q.from) {
