@@ -19,7 +19,8 @@ type starterList struct {
 // StarterEntries is the lexicon hegui ships: plainly harmful things only (fraud, gambling, drugs, weapons, sexual
 // exploitation, violence, discriminatory slurs, incitement to self-harm), in our own words. Block-tier entries are offers
 // and calls that hardly occur in harmless text; single words and topics are signals, evidence for a decision and never
-// the decision. Categories that name political content are the operator's to fill and stay empty here, so the register
+// the decision. An offer beside which somebody speaks of reporting it, of the police or of a sentence is no offer: people who
+// ask how to report one are answered. Categories that name political content are the operator's to fill and stay empty here, so the register
 // shows them as missing.
 func StarterEntries() []Entry {
 	var out []Entry
@@ -33,10 +34,20 @@ func StarterEntries() []Entry {
 			if list.disguised {
 				e.Forms = starterForms(e.Text)
 			}
+			if list.tier == Block {
+				e.Context = []Context{{Rule: NotNear, Words: aboutCrime()}}
+			}
 			out = append(out, e)
 		}
 	}
 	return out
+}
+
+// aboutCrime are words of those who report a crime or tell of one. Words that advertisements have as well (beware, refuse, safe) are
+// not among them.
+func aboutCrime() []string {
+	return []string{"举报", "报警", "警方", "抓获", "查获", "破获", "缴获", "被捕", "逮捕", "被抓", "被判", "判刑", "获刑", "涉嫌", "犯罪", "犯法", "嫌疑人", "受害人",
+		"report", "reported", "police", "arrested", "convicted", "sentenced", "crime", "criminal", "victim"}
 }
 
 // starterForms asks for the disguises that a text is long enough for: other characters of the same reading only from five

@@ -277,3 +277,26 @@ func TestStarterLexiconSeesThroughDisguise(t *testing.T) {
 		}
 	}
 }
+
+// Who asks how to report an offer, or tells of one, makes none.
+func TestStarterLeavesReportsAlone(t *testing.T) {
+	l := lexicon(t, StarterEntries()...)
+	refused := func(text string) bool {
+		for _, f := range l.Scan([]byte(text)) {
+			if f.Tier == Block {
+				return true
+			}
+		}
+		return false
+	}
+	for _, text := range []string{"网上有人出售冰毒，我要如何举报？", "小区里有人低价出售手枪包邮，应该报警吗", "警方抓获一名在网上出售冰毒的嫌疑人", "Someone posts \"meth for sale\", how do I report it?"} {
+		if refused(text) {
+			t.Errorf("refused: %s", text)
+		}
+	}
+	for _, text := range []string{"出售冰毒，包邮", "谨防假冒，诚信出售冰毒", "绝对安全，出售冰毒", "举报无用，放心下单，老店诚信经营多年从未出事，全国各地均可发货，出售冰毒", "meth for sale"} {
+		if !refused(text) {
+			t.Errorf("passes: %s", text)
+		}
+	}
+}
