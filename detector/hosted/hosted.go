@@ -19,6 +19,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -97,6 +98,9 @@ func New(s Settings) (*Check, error) {
 	base, err := url.Parse(s.URL)
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
 		return nil, fmt.Errorf("url %q: write an address that begins with https://", s.URL)
+	}
+	if base.Scheme == "http" && !onThisMachine(base.Hostname()) { // keys and what people wrote would go in the clear
+		return nil, fmt.Errorf("url %q: use https://; http:// only reaches a proxy on this machine (127.0.0.1, [::1], localhost)", s.URL)
 	}
 	table, err := labelTable()
 	if err != nil {
@@ -354,4 +358,9 @@ func post(ctx context.Context, address string, body []byte, contentType string) 
 	r.Header.Set("Content-Type", contentType)
 	r.Header.Set("Accept", "application/json")
 	return r, nil
+}
+
+func onThisMachine(host string) bool {
+	at, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && at.IsLoopback()
 }

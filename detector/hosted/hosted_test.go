@@ -252,14 +252,15 @@ func TestBaiduToken(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	for want, s := range map[string]Settings{
-		"use one of":     {Vendor: "nobody"},
-		"key_id":         {Vendor: "tencent"},
-		"secret":         {Vendor: "tencent", KeyID: "k"},
-		"project id":     {Vendor: "huawei", KeyID: "k", Secret: "s"},
-		"url":            {Vendor: "openai", URL: "ftp://x"},
-		"tier":           {Vendor: "openai", Tier: "loud"},
-		"detector":       {Vendor: "openai", Name: "Not A Name"},
-		"cannot be nega": {Vendor: "openai", Name: "x", MaxPieces: -1},
+		"use one of":      {Vendor: "nobody"},
+		"key_id":          {Vendor: "tencent"},
+		"secret":          {Vendor: "tencent", KeyID: "k"},
+		"project id":      {Vendor: "huawei", KeyID: "k", Secret: "s"},
+		"url":             {Vendor: "openai", URL: "ftp://x"},
+		"on this machine": {Vendor: "openai", Secret: "s", URL: "http://10.0.0.7/v1"},
+		"tier":            {Vendor: "openai", Tier: "loud"},
+		"detector":        {Vendor: "openai", Name: "Not A Name"},
+		"cannot be nega":  {Vendor: "openai", Name: "x", MaxPieces: -1},
 	} {
 		if _, err := New(s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
