@@ -136,7 +136,7 @@ type item struct {
 }
 
 // disguise has a sample of the texts disguised, and entries, which are planted in a harmless sentence, and counts what is still hit.
-func (rep *report) disguise(o options, samples []sample, judges []judged) error {
+func (rep *report) disguise(o options, script string, samples []sample, judges []judged) error {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var items []item
 	add := func(text string, sort, who int) {
@@ -165,13 +165,17 @@ func (rep *report) disguise(o options, samples []sample, judges []judged) error 
 			add(j.planted[i], plantedText, who)
 		}
 	}
-	variants, err := obfuscate(o, items)
+	variants, err := obfuscate(o.python, script, items)
 	if err != nil {
 		return err
 	}
 	type tally struct{ kept, of, planted, plantedOf, harmless, harmlessOf int }
 	counts := map[string][]tally{}
+	before := len(rep.Kinds)
 	for _, v := range variants {
+		if slices.Contains(rep.Kinds[:before], v.Kind) {
+			continue // another program's: control
+		}
 		if counts[v.Kind] == nil {
 			counts[v.Kind] = make([]tally, len(judges))
 			rep.Kinds = append(rep.Kinds, v.Kind)
@@ -198,7 +202,7 @@ func (rep *report) disguise(o options, samples []sample, judges []judged) error 
 			}
 		}
 	}
-	for _, kind := range rep.Kinds {
+	for _, kind := range rep.Kinds[before:] {
 		for i, c := range counts[kind] {
 			rep.Disguises = append(rep.Disguises, disguised{kind, judges[i].Name, shareOf(c.kept, c.of), shareOf(c.planted, c.plantedOf), shareOf(c.harmless, c.harmlessOf)})
 		}
@@ -206,11 +210,29 @@ func (rep *report) disguise(o options, samples []sample, judges []judged) error 
 	return nil
 }
 
+// some takes so many of each set's harmful texts and as many of its harmless ones.
+func some(samples []sample, n int) []sample {
+	type key struct {
+		set     string
+		harmful bool
+	}
+	taken := map[key]int{}
+	var out []sample
+	for _, i := range rand.New(rand.NewPCG(3, 4)).Perm(len(samples)) {
+		k := key{samples[i].Set, samples[i].Harmful}
+		if taken[k]++; taken[k] <= n {
+			out = append(out, samples[i])
+		}
+	}
+	slices.SortStableFunc(out, func(a, b sample) int { return strings.Compare(a.Set, b.Set) })
+	return out
+}
+
 // plant puts a word, as it is or disguised, into a harmless sentence.
 func plant(word string) string { return "大家好，" + word + "。谢谢" }
 
 // obfuscate runs the independent program over items.
-func obfuscate(o options, items []item) ([]item, error) {
+func obfuscate(python, script string, items []item) ([]item, error) {
 	var in bytes.Buffer
 	enc := json.NewEncoder(&in)
 	for _, it := range items {
@@ -219,13 +241,13 @@ func obfuscate(o options, items []item) ([]item, error) {
 			return nil, err
 		}
 	}
-	cmd := exec.Command(o.python, o.script)
+	cmd := exec.Command(python, script)
 	cmd.Stdin = &in
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	raw, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w: %s", o.python, o.script, err, said.String())
+		return nil, fmt.Errorf("%s %s: %w: %s", python, script, err, said.String())
 	}
 	var out []item
 	lines := bufio.NewScanner(bytes.NewReader(raw))
@@ -233,10 +255,10 @@ func obfuscate(o options, items []item) ([]item, error) {
 	for lines.Scan() {
 		var it item
 		if err := json.Unmarshal(lines.Bytes(), &it); err != nil {
-			return nil, fmt.Errorf("%s: %w", o.script, err)
+			return nil, fmt.Errorf("%s: %w", script, err)
 		}
 		if it.ID < 0 || it.ID >= len(items) || it.Kind == "" {
-			return nil, fmt.Errorf("%s: answered for text %d of %d, kind %q", o.script, it.ID, len(items), it.Kind)
+			return nil, fmt.Errorf("%s: answered for text %d of %d, kind %q", script, it.ID, len(items), it.Kind)
 		}
 		out = append(out, it)
 	}
@@ -269,8 +291,8 @@ func (rep *report) markdown() string {
 		header += fmt.Sprintf(" %s (%d) |", j.Name, j.Entries)
 		rule += "--:|"
 	}
-	say("# Judgement of lexicons on public sets\n")
-	say("Share of texts with a hit, with its 95 %% interval (Wilson); beside each lexicon the number of its entries. * unseen: nothing was tuned on it.")
+	say("# Judgement on public sets\n")
+	say("Share of texts with a hit, with its 95 %% interval (Wilson); beside each lexicon the number of its entries, beside a classifier of the texts it learnt from. * unseen: nothing was tuned on it.")
 	for _, harmful := range []bool{true, false} {
 		say("\n## %s\n\n%s\n%s", map[bool]string{true: "Recall: harmful texts", false: "Over-block: harmless texts"}[harmful], header, rule)
 		for _, r := range rep.Rows {

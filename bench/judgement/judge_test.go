@@ -145,7 +145,7 @@ done
 	}
 	judges := append(trialJudge(t), judged{Name: "looks through", hit: func(s string) bool { return strings.Contains(strings.ReplaceAll(s, ".", ""), "甲物") }})
 	rep := judgeAll(samples, judges)
-	if err := rep.disguise(options{python: "sh", script: script, sample: 100}, samples, judges); err != nil {
+	if err := rep.disguise(options{python: "sh", sample: 100}, script, samples, judges); err != nil {
 		t.Fatal(err)
 	}
 	// Five of the harmful texts hold 甲物, one of them 甲物出售, and two of the seven harmless ones.

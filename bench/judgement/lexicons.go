@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/moderation/decode"
 )
 
 // judged is one lexicon on one footing: a text is hit or it is not.
@@ -129,14 +130,14 @@ func compiled(entries []moderation.Entry) (*moderation.Lexicon, error) {
 func named(name string, l *moderation.Lexicon) []judged {
 	judge := func(tiers ...moderation.Tier) judged {
 		j := judged{hit: func(text string) bool {
-			return slices.ContainsFunc(l.Scan([]byte(text)), func(f moderation.Finding) bool { return slices.Contains(tiers, f.Tier) })
+			return slices.ContainsFunc(scan(l, text), func(f moderation.Finding) bool { return slices.Contains(tiers, f.Tier) })
 		}}
 		for _, e := range l.Entries() {
 			if e.Allow || !slices.Contains(tiers, e.Tier) {
 				continue
 			}
 			j.Entries++
-			if e.Kind == moderation.Contain && len(e.Context) == 0 {
+			if e.Kind == moderation.Contain && !slices.ContainsFunc(e.Context, func(x moderation.Context) bool { return x.Rule != moderation.NotNear }) {
 				j.planted = append(j.planted, e.Text)
 			}
 		}
@@ -145,6 +146,12 @@ func named(name string, l *moderation.Lexicon) []judged {
 	block, signal := judge(moderation.Block), judge(moderation.Block, moderation.Signal)
 	block.Name, signal.Name = name+", block", name+", block or signal"
 	return []judged{block, signal}
+}
+
+// scan reads a text as the gateway reads an input.
+func scan(l *moderation.Lexicon, text string) []moderation.Finding {
+	found, _ := decode.Scan(l, moderation.Scene{}, []byte(text))
+	return found
 }
 
 // readList reads a public list, one word a line; a word twice or of one character is left out, as its publishers' own

@@ -1,6 +1,7 @@
-// Command judgement tells what a lexicon is worth on public sets: which share of the harmful texts it hits, by category, and
-// which share of the harmless ones, each with its 95 % interval (Wilson), beside a public list used as it is and as linted. Then it
-// disguises the texts with a program that knows nothing of hegui (obfuscate.py) and tells what is still hit.
+// Command judgement tells what a lexicon, a classifier, a guard model and the cascade of them are worth on public sets: which share of
+// the harmful texts they hit, by category, and which share of the harmless ones, each with its 95 % interval (Wilson), beside a public
+// list used as it is and as linted. Then it disguises and encodes the texts with programs that know nothing of hegui (obfuscate.py,
+// encode.py) and tells what is still hit. The classifier learns from COLD train and dev.
 //
 //	bench/judgement/run.sh                                            # fetches sets and a list first
 //	go run ./bench/judgement -sets folder -list dict.txt -python venv/bin/python
@@ -15,6 +16,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -24,8 +26,9 @@ import (
 
 type options struct {
 	sets, lists, lexicons string
-	python, script, out   string
-	sample                int
+	python, scripts, out  string
+	guard, recorded       string
+	sample, texts         int
 }
 
 func main() {
@@ -34,7 +37,10 @@ func main() {
 	flag.StringVar(&o.lists, "list", "", "comma list of public word lists, one word a line, to compare with")
 	flag.StringVar(&o.lexicons, "lexicon", "", "comma list of lexicons of your own, as hegui imports them")
 	flag.StringVar(&o.python, "python", "", "python3 with the packages that obfuscate.py names; empty: no disguises")
-	flag.StringVar(&o.script, "script", "bench/judgement/obfuscate.py", "the program that disguises")
+	flag.StringVar(&o.scripts, "scripts", "bench/judgement/obfuscate.py,bench/judgement/encode.py", "comma list of programs that disguise or encode")
+	flag.StringVar(&o.guard, "guard", "", "url,model,profile of a guard model to judge too (key in GUARD_KEY)")
+	flag.StringVar(&o.recorded, "recorded", "", "file where the guard's verdicts are kept and taken from")
+	flag.IntVar(&o.texts, "texts", 0, "judge so many texts of each set's harmful and harmless ones; 0: all. For slow guards")
 	flag.StringVar(&o.out, "out", "", "write judgement.md and judgement.json into this folder as well")
 	flag.IntVar(&o.sample, "sample", 1500, "harmful, harmless and planted texts to disguise, of each")
 	usage := flag.Usage
@@ -61,15 +67,20 @@ func run(o options, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	judges, err := lexicons(o)
+	if o.texts > 0 {
+		samples = some(samples, o.texts)
+	}
+	judges, recorded, err := judgesOf(o)
 	if err != nil {
 		return err
 	}
 	rep := judgeAll(samples, judges)
 	if o.python != "" {
-		if err := rep.disguise(o, samples, judges); err != nil {
-			return err
+		for _, script := range split(o.scripts) {
+			if err := rep.disguise(o, script, samples, judges); err != nil {
+				return errors.Join(err, recorded.save())
+			}
 		}
 	}
-	return rep.write(o.out, w)
+	return errors.Join(rep.write(o.out, w), recorded.save())
 }

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Judges lexicons on public sets, which it fetches with git into the cache folder; nothing of them becomes part of the
+# Judges lexicons, a classifier and where named a guard model on public sets, which it fetches with git into the cache folder; nothing of them becomes part of the
 # repository. What follows on the command line goes to bench/judgement.
 #
 #   bench/judgement/run.sh
 #   bench/judgement/run.sh -lexicon mine.csv
+#   bench/judgement/run.sh -guard http://127.0.0.1:8000/v1,Qwen3Guard-Gen-0.6B,qwen3guard -texts 300 -recorded verdicts.jsonl
 #
 # HEGUI_BENCH is the cache folder (default: hegui-bench in the user's cache folder). Needs git, go and python3 with venv.
 set -eu
