@@ -135,8 +135,9 @@ func asciiOnly(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
-// splitParts cuts a combination a+b; words such as c++ and 18+ are none.
+// splitParts cuts a combination a+b, written with either plus sign; words such as c++ and 18+ are none.
 func splitParts(s string) []string {
+	s = strings.ReplaceAll(s, "＋", "+")
 	if !strings.Contains(s, "+") {
 		return nil
 	}
@@ -265,8 +266,7 @@ func (im *importer) row(line int, h columns, row []string) error {
 	default:
 		return im.aside(line, "kind", kind, "must be contain, whole, all or pattern")
 	}
-	_, kinds := h["kind"]
-	if parts := splitParts(text); !kinds && len(parts) > 1 {
+	if parts := splitParts(text); (get("kind") == "" || e.Kind == All) && len(parts) > 1 {
 		e.Kind, e.Text = All, strings.Join(parts, "+")
 	}
 	switch tier := strings.ToLower(get("tier")); tier {
@@ -284,12 +284,18 @@ func (im *importer) row(line int, h columns, row []string) error {
 			return im.aside(line, "tier", tier, "must be block, signal, observe or quarantine")
 		}
 	}
-	switch allow := strings.ToLower(get("allow")); allow {
-	case "", "0", "no", "false", "否":
-	case "1", "yes", "true", "是":
-		e.Allow, e.Tier = true, ""
-	default:
-		return im.aside(line, "allow", allow, "must be yes or no")
+	for _, c := range []struct {
+		field string
+		into  *bool
+	}{{"allow", &e.Allow}, {"border", &e.Border}} {
+		yes, ok := yesOrNo(get(c.field))
+		if !ok {
+			return im.aside(line, c.field, get(c.field), "must be yes or no")
+		}
+		*c.into = yes
+	}
+	if e.Allow {
+		e.Tier = ""
 	}
 	if s := get("severity"); s != "" {
 		n, err := strconv.Atoi(s)
@@ -298,7 +304,6 @@ func (im *importer) row(line int, h columns, row []string) error {
 		}
 		e.Severity = n
 	}
-	e.Border = get("border") == "yes" || get("border") == "true"
 	for form := range strings.FieldsFuncSeq(strings.ToLower(get("forms")), func(r rune) bool { return r == ' ' || r == '|' || r == ';' || r == ',' }) {
 		switch form {
 		case "separated":
@@ -324,6 +329,17 @@ func (im *importer) row(line int, h columns, row []string) error {
 		}
 	}
 	return im.add(line, e, get("category"))
+}
+
+// yesOrNo reads a cell; an empty one says no.
+func yesOrNo(cell string) (yes, ok bool) {
+	switch strings.ToLower(cell) {
+	case "", "0", "no", "n", "false", "否":
+		return false, true
+	case "1", "yes", "y", "true", "是":
+		return true, true
+	}
+	return false, false
 }
 
 // json reads an array, or a value a line, of strings or entries.
@@ -360,6 +376,9 @@ func (im *importer) json(text []byte) error {
 }
 
 func (im *importer) value(n int, v []byte) error {
+	if string(bytes.TrimSpace(v)) == "null" {
+		return im.aside(n, "value", "null", "stands for no entry; give a string or an object, or take it out")
+	}
 	var s string
 	if json.Unmarshal(v, &s) == nil {
 		return im.line(n, []byte(s))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -113,8 +114,14 @@ func checkText(text string, folded []rune) error {
 	return nil
 }
 
-// CheckEntry tells what is wrong with an entry, its id and its place among others aside.
+// CheckEntry tells what is wrong with an entry that is to be taken in, its id and its place among others aside.
 func CheckEntry(e Entry) error {
+	for _, f := range []struct{ name, text string }{{"id", e.ID}, {"text", e.Text}, {"source", e.Source}, {"owner", e.Owner}, {"note", e.Note}} {
+		if i := strings.IndexFunc(f.text, controls); i >= 0 {
+			r, _ := utf8.DecodeRuneInString(f.text[i:])
+			return fmt.Errorf("%s %q: holds U+%04X, a control character that no file of a spreadsheet can hold; take it out", f.name, cutText(f.text, 40), r)
+		}
+	}
 	var c compiled
 	return c.add(0, e, folds())
 }
@@ -324,6 +331,17 @@ func checkFields(e Entry) error {
 		}
 	}
 	return nil
+}
+
+// controls are the characters that XML 1.0, and with it every spreadsheet, cannot hold, and the other controls of C0 and C1.
+func controls(r rune) bool {
+	switch r {
+	case '\t', '\n', '\r', 0x85:
+		return false
+	case 0xFFFE, 0xFFFF:
+		return true
+	}
+	return unicode.IsControl(r)
 }
 
 func checkContext(x Context) error {
