@@ -158,3 +158,28 @@ func TestReadmeCounts(t *testing.T) {
 		}
 	}
 }
+
+// TestDocsCodeRuns: the Go code of the pages stands in an example, which is run as a test.
+func TestDocsCodeRuns(t *testing.T) {
+	plain := func(text string) string {
+		var lines []string
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "// ")); line != "" {
+				lines = append(lines, line)
+			}
+		}
+		return strings.Join(lines, "\n")
+	}
+	examples := plain(read(t, "moderation/example_test.go"))
+	n := 0
+	for _, lang := range []string{"en", "zh"} {
+		for _, m := range regexp.MustCompile("(?s)```(?:go|text)\n(.*?)```").FindAllStringSubmatch(read(t, "docs/"+lang+"/lexicon.md"), -1) {
+			if n++; !strings.Contains(examples, plain(m[1])) {
+				t.Errorf("docs/%s/lexicon.md: no example has\n%s", lang, m[1])
+			}
+		}
+	}
+	if n != 8 {
+		t.Errorf("%d pieces of code", n)
+	}
+}
