@@ -233,16 +233,22 @@ func all(n int) []int {
 	return list
 }
 
-// consult asks every detector about some of the texts. What goes before the first of them in the conversation comes along.
+// consult asks every detector about some of the texts, as they read once what is encoded in them is resolved. What goes before the
+// first of them in the conversation comes along.
 func (s *inputScreen) consult(ctx context.Context, which []int) *Interruption {
 	if len(which) == 0 {
 		return nil
 	}
 	var whole []byte
-	at := make([]int, len(which))
+	at := make([]int, len(which)+1)
+	views := make([]*decode.View, len(which))
 	for k, i := range which {
-		at[k] = len(whole)
-		whole = append(append(whole, s.texts[i].text...), '\n')
+		text := s.texts[i].text
+		if views[k] = decode.Look(text, decode.Limits{}); views[k] != nil {
+			text = views[k].Text
+		}
+		whole = append(append(whole, text...), '\n')
+		at[k+1] = len(whole)
 	}
 	var context []byte
 	for i := which[0] - 1; i >= 0 && len(context) < contextBytes; i-- {
@@ -274,9 +280,12 @@ func (s *inputScreen) consult(ctx context.Context, which []int) *Interruption {
 			d := s.table.Decide(moderation.Case{Category: f.Category, Tier: f.Tier, Severity: f.Severity, Detector: a.Detector.Kind, Score: f.Score})
 			for k, i := range which { // a span may reach over several texts
 				t := &s.texts[i]
-				from, until := max(f.Start, at[k])-at[k], min(f.End, at[k]+len(t.text))-at[k]
+				from, until := max(f.Start, at[k])-at[k], min(f.End, at[k+1]-1)-at[k]
 				if from >= until {
 					continue
+				}
+				if views[k] != nil {
+					from, until = views[k].Origin(from, until)
 				}
 				s.c.found(exchange.Finding{Where: "in", Channel: t.node.channel, Category: f.Category, Tier: string(f.Tier), Detector: a.Detector.Name,
 					Artefact: a.Artefact, Start: from, End: until, Score: f.Score})
