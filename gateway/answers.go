@@ -64,7 +64,7 @@ func approvedAnswer(ctx context.Context, g *Gateway, c *call) *Interruption {
 		c.answer = "observed " + m.Version.Ref()
 	case m.Band == answers.Same:
 		c.approve(&approved{version: m.Version, text: m.Version.Text(c.chinese())})
-	case m.Band == answers.Near && mode.Near == "draft" && mode.Act != "observe" && !c.masked: // what is masked stays so
+	case m.Band == answers.Near && mode.Near == "draft" && mode.Act != "observe" && !c.masked && c.op.name == "chat": // what is masked stays so; applications on their own draft nothing
 		text, err := g.draft(ctx, c, m.Version, question)
 		if err != nil {
 			g.o.Log.Info("a draft of an approved answer is not given", "exchange", c.id, "answer", m.Version.Ref(), "why", err)
@@ -81,7 +81,7 @@ func (c *call) approve(a *approved) { c.approved, c.answer = a, a.ref() }
 // plainQuestion tells whether the newest turn is a question of the user that an answer in words can stand for.
 func (c *call) plainQuestion() bool {
 	q := &c.request
-	if c.op.name != "chat" || q.n != 1 || q.json || len(q.turns) == 0 {
+	if c.op.name != "chat" && c.op.name != exchange.ScreenIn || q.n != 1 || q.json || len(q.turns) == 0 {
 		return false
 	}
 	last := q.turns[len(q.turns)-1]

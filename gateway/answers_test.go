@@ -158,3 +158,30 @@ func TestNearQuestionsAreDrafted(t *testing.T) {
 		}
 	}
 }
+
+// TestApprovedAnswersThroughTheScreeningAPI: the application is told which answer to give, and the record says so; other questions, and
+// adapters, which have no place for one, get none.
+func TestApprovedAnswersThroughTheScreeningAPI(t *testing.T) {
+	h, _ := answering(t, noRow, says("x"), nil, refund)
+	r, a := h.slice("q", 0, "请问怎么申请退款呀？", true, "direction", "in")
+	if a.Verdict != "allow" || a.Approved == nil || *a.Approved != (ScreenApproved{"refund", 1, refund.ZH}) {
+		t.Fatalf("%s", r.body)
+	}
+	if rec, _, err := h.exchanges.Get(t.Context(), a.Exchange); err != nil || rec.Answer != "refund@1" {
+		t.Errorf("%+v, %v", rec, err)
+	}
+	if again, _ := h.slice("q", 0, "请问怎么申请退款呀？", true, "direction", "in"); again.body != r.body {
+		t.Errorf("again %s", again.body)
+	}
+	if r, a := h.slice("q2", 0, "怎么撤销退款", true, "direction", "in"); a.Approved != nil {
+		t.Errorf("%s", r.body)
+	}
+	if r, a := h.slice("q3", 0, a.Approved.Text, true); a.Text != refund.ZH || a.Label == nil || a.Approved != nil {
+		t.Errorf("%s", r.body)
+	}
+	h.post("/v1/moderations", `{"input":"怎么申请退款"}`)
+	list, err := h.exchanges.List(t.Context(), exchange.Filter{Limit: 10})
+	if err != nil || list[0].Answer != "" {
+		t.Errorf("%+v, %v", list, err)
+	}
+}

@@ -55,7 +55,16 @@ type ScreenAnswer struct {
 	Reason     string          `json:"reason,omitempty"`   // reason class, never the matched word
 	Dispute    string          `json:"dispute,omitempty"`
 	Findings   []ScreenFinding `json:"findings,omitempty"`
+	Approved   *ScreenApproved `json:"approved,omitempty"`
 	Label      *ScreenLabel    `json:"label,omitempty"`
+}
+
+// ScreenApproved is the approved answer (代答) to a question: the application says it in place of what its model would, and sends it as
+// an answer's text like any other, to be screened, labelled and acknowledged.
+type ScreenApproved struct {
+	ID      string `json:"id"`
+	Version int    `json:"version"`
+	Text    string `json:"text"`
 }
 
 // ScreenFinding is what was found, without the word and without its place.

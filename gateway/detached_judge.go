@@ -150,8 +150,9 @@ func (w *watching) record(g *Gateway, in exchange.Intent, outcome exchange.Outco
 
 // judgedInput is what becomes of what a user says.
 type judgedInput struct {
-	texts []string      // of the messages, masked
-	no    *Interruption // a refusal or guidance, or that it cannot be looked at
+	texts    []string      // of the messages, masked
+	no       *Interruption // a refusal or guidance, or that it cannot be looked at
+	approved *approved     // an answer that the application is to give in place of its model's
 }
 
 // judgeInput judges messages as the gateway judges those of a request. It returns an Interruption of its own only when the
@@ -181,6 +182,11 @@ func (g *Gateway) judgeInput(ctx context.Context, c *call, messages []byte, para
 		}
 		return judgedInput{no: in}, nil
 	}
+	var given *approved
+	if c.via == "api" { // the adapters' shapes have no place for one
+		_ = approvedAnswer(ctx, g, c) // what it cannot do it has noted
+		given, c.approved = c.approved, nil
+	}
 	var sent struct {
 		Messages []struct {
 			Content json.RawMessage `json:"content"`
@@ -189,7 +195,7 @@ func (g *Gateway) judgeInput(ctx context.Context, c *call, messages []byte, para
 	if err := json.Unmarshal(c.sent(), &sent); err != nil {
 		return judgedInput{}, guardUnavailable("privacy_in")
 	}
-	j := judgedInput{texts: make([]string, len(sent.Messages))}
+	j := judgedInput{texts: make([]string, len(sent.Messages)), approved: given}
 	for i, m := range sent.Messages {
 		_ = json.Unmarshal(m.Content, &j.texts[i]) // content in parts stays empty; callers that need it send strings
 	}
@@ -215,6 +221,9 @@ func (j judgedInput) say(g *Gateway, c *call, a *ScreenAnswer) {
 	a.Verdict, a.Action = string(exchange.Allow), "show"
 	if c.masked {
 		a.Verdict = string(exchange.Mask)
+	}
+	if j.approved != nil {
+		a.Approved = &ScreenApproved{ID: j.approved.version.ID, Version: j.approved.version.N, Text: j.approved.text}
 	}
 }
 
