@@ -84,7 +84,7 @@ func operations() []web.Operation {
 
 // openAPI serves the document of the API.
 func (c *console) openAPI(v *visit) error {
-	doc, err := web.OpenAPI("hegui console", c.Base, sessionCookie, operations())
+	doc, err := web.Document{Title: "hegui console", Base: c.Base, Session: sessionCookie, Operations: operations()}.OpenAPI()
 	if err != nil {
 		return err
 	}

@@ -385,7 +385,7 @@ func (g *Gateway) acknowledge(ctx context.Context, c *call) *Interruption {
 		g.o.Log.Error("an acknowledgement could not be recorded", "exchange", id, "error", err)
 		return unavailable("record_unavailable", "the record cannot be written at the moment")
 	}
-	writeJSON(c, map[string]any{"exchange": id, "shown": shown, "label": word.Labelled, "within": word.Within}, id)
+	writeJSON(c, ScreenAcknowledged{id, shown, word.Labelled, word.Within}, id)
 	return nil
 }
 

@@ -130,6 +130,7 @@ func (g *Gateway) Handler() http.Handler {
 	}
 	mux.HandleFunc("GET /v1/models", g.models)
 	mux.HandleFunc("GET /v1/models/{model...}", g.models)
+	mux.HandleFunc("GET /v1/hegui/openapi.json", g.openAPI)
 	g.detachedRoutes(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		hangUp(w, r)

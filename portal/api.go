@@ -74,13 +74,13 @@ type acceptAnswer struct {
 
 // openAPI serves the document of the API, made from the types above.
 func (p *portal) openAPI(v *visit) error {
-	doc, err := web.OpenAPI("hegui portal", p.Base, "", []web.Operation{
+	doc, err := web.Document{Title: "hegui portal", Base: p.Base, Operations: []web.Operation{
 		{Method: "GET", Path: "/api/v1/services", Summary: "List the services", Answer: servicesAnswer{}, Status: http.StatusOK},
 		{Method: "GET", Path: "/api/v1/services/{id}", Summary: "What Article 10 asks to publish about a service", Answer: publicService{}, Status: http.StatusOK},
 		{Method: "POST", Path: "/api/v1/accept", Summary: "Accept the agreement for the user of a ticket", Body: acceptBody{}, Answer: acceptAnswer{}, Status: http.StatusOK},
 		{Method: "POST", Path: "/api/v1/disputes", Summary: "Dispute what was refused for its content in an exchange", Body: disputeBody{}, Answer: disputeAnswer{}, Status: http.StatusCreated},
 		{Method: "GET", Path: "/api/v1/disputes/{receipt}", Summary: "How a dispute stands", Answer: review.Standing{}, Status: http.StatusOK},
-	})
+	}}.OpenAPI()
 	if err != nil {
 		return err
 	}

@@ -19,11 +19,24 @@ type Operation struct {
 	Status       int         // of success
 }
 
-// OpenAPI makes an OpenAPI 3.1 document. session names the cookie that calls need, "" when they need none.
-func OpenAPI(title, base, session string, ops []Operation) ([]byte, error) {
+// Document describes an API.
+type Document struct {
+	Title, Base string
+	Session     string // cookie that calls need; "": none
+	Bearer      bool   // calls need a key as bearer token
+	Problem     any    // zero value of what a failed call answers with; nil: ProblemJSON
+	Operations  []Operation
+}
+
+// OpenAPI makes an OpenAPI 3.1 document.
+func (d Document) OpenAPI() ([]byte, error) {
 	s := schemas{}
+	problem, kind := d.Problem, "application/json"
+	if problem == nil {
+		problem, kind = ProblemJSON{}, "application/problem+json"
+	}
 	paths := map[string]map[string]any{}
-	for _, op := range ops {
+	for _, op := range d.Operations {
 		call := map[string]any{"summary": op.Summary, "operationId": operationID(op)}
 		var params []any
 		for _, m := range pathParam.FindAllStringSubmatch(op.Path, -1) {
@@ -40,19 +53,23 @@ func OpenAPI(title, base, session string, ops []Operation) ([]byte, error) {
 		}
 		call["responses"] = map[string]any{
 			fmt.Sprint(op.Status): map[string]any{"description": "done", "content": s.content(op.Answer, "application/json")},
-			"default":             map[string]any{"description": "what is wrong and what to do (RFC 9457)", "content": s.content(ProblemJSON{}, "application/problem+json")},
+			"default":             map[string]any{"description": "what is wrong and what to do", "content": s.content(problem, kind)},
 		}
 		if paths[op.Path] == nil {
 			paths[op.Path] = map[string]any{}
 		}
 		paths[op.Path][strings.ToLower(op.Method)] = call
 	}
-	doc := map[string]any{"openapi": "3.1.0", "info": map[string]any{"title": title, "version": "v1"},
-		"servers": []any{map[string]any{"url": base + "/"}}, "paths": paths}
+	doc := map[string]any{"openapi": "3.1.0", "info": map[string]any{"title": d.Title, "version": "v1"},
+		"servers": []any{map[string]any{"url": d.Base + "/"}}, "paths": paths}
 	components := map[string]any{"schemas": map[string]any(s)}
-	if session != "" {
-		components["securitySchemes"] = map[string]any{"session": map[string]any{"type": "apiKey", "in": "cookie", "name": session}}
+	switch {
+	case d.Session != "":
+		components["securitySchemes"] = map[string]any{"session": map[string]any{"type": "apiKey", "in": "cookie", "name": d.Session}}
 		doc["security"] = []any{map[string]any{"session": []string{}}}
+	case d.Bearer:
+		components["securitySchemes"] = map[string]any{"key": map[string]any{"type": "http", "scheme": "bearer"}}
+		doc["security"] = []any{map[string]any{"key": []string{}}}
 	}
 	doc["components"] = components
 	b, err := json.MarshalIndent(doc, "", "  ")
