@@ -4,7 +4,8 @@
 // The lexicon that a node compiles is the built-in starter, the lists of the configuration, and over both the entries of
 // the version in force here: an entry of the register takes the place of one with the same id. Publishing is held at a gate
 // (Measure): what the new version would refuse of questions that must be answered, of harmless text and of the operator's
-// own accepted traffic. A version that refuses more than the one before, or more than the limit, needs a second person.
+// own accepted traffic. A version that refuses more than the one before, or more than the limit, needs a second person; so
+// does an earlier version that is put in force again and refuses more (Return).
 //
 // Texts of entries stand in the tables only; the journal's events carry ids, hashes and counts.
 package lexicon
@@ -49,6 +50,8 @@ var (
 	ErrSamePerson = errors.New("lexicon: another person than the one who proposed it must approve")
 	// ErrNoProposal says that nobody has proposed the draft as it stands.
 	ErrNoProposal = errors.New("lexicon: nobody has proposed this draft")
+	// ErrNoRollback says that nobody has asked to go back to that version, or not today, or not since the last version.
+	ErrNoRollback = errors.New("lexicon: nobody asks to put this version in force again, beside the one in force and today; ask for it first")
 	// ErrNoVersion says that there is no version of that number.
 	ErrNoVersion = errors.New("lexicon: there is no such version")
 	// ErrUnknown says that no entry has that id.
