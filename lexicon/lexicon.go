@@ -38,8 +38,8 @@ const MaxEntries = 1_000_000
 const maxNote = 2000
 
 var (
-	// ErrRaced says that somebody changed the draft meanwhile; look at it again.
-	ErrRaced = errors.New("lexicon: the draft was changed meanwhile; look at it again")
+	// ErrRaced says that somebody changed the draft, or published, meanwhile; look at it again.
+	ErrRaced = errors.New("lexicon: the draft or the version in force was changed meanwhile; look at it again")
 	// ErrEmptyDraft says that nothing differs from the version in force.
 	ErrEmptyDraft = errors.New("lexicon: the draft is empty: nothing differs from the version in force")
 	// ErrNotMeasured says that the gate has not measured this draft today.
