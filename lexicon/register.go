@@ -187,8 +187,8 @@ func (r *Register) read(ctx context.Context, n int) ([]moderation.Entry, error) 
 	return entries, nil
 }
 
-// newest is Latest past its cache.
-func (r *Register) newest(ctx context.Context) (Version, error) {
+// Newest is Latest past its cache: what anybody has published before is in it, whatever this process has heard of.
+func (r *Register) Newest(ctx context.Context) (Version, error) {
 	r.last.Store(nil)
 	return r.Latest(ctx)
 }

@@ -156,7 +156,7 @@ func (r *Register) Proposed(ctx context.Context) (*Return, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lexicon: the proposed rollback: %w", err)
 	}
-	now, err := r.newest(ctx)
+	now, err := r.Newest(ctx)
 	if err != nil {
 		return nil, err
 	}

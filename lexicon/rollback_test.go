@@ -116,7 +116,7 @@ func TestRollbackIsMeasured(t *testing.T) {
 					}
 					return
 				}
-				if now, _ := r.newest(ctx); !errors.Is(err, ErrNeedsSecond) || now.N != 2 {
+				if now, _ := r.Newest(ctx); !errors.Is(err, ErrNeedsSecond) || now.N != 2 {
 					t.Fatalf("version %d in force, %v", now.N, err)
 				}
 				if _, err := w.ApproveRollback(ctx, wang, 1); !errors.Is(err, ErrSamePerson) {

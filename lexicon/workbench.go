@@ -115,7 +115,7 @@ func (w *Workbench) compile(base, own []moderation.Entry, now time.Time) (*moder
 // InForce compiles the version in force. What the gate has compiled on this machine today, over the same lists, is taken
 // out of the cache and no entries are read: publishing a large version must not slow the gateways that follow it.
 func (w *Workbench) InForce(ctx context.Context) (*moderation.Lexicon, Version, error) {
-	v, err := w.newest(ctx)
+	v, err := w.Newest(ctx)
 	if err != nil {
 		return nil, v, err
 	}
