@@ -301,6 +301,10 @@ func known(err error, table []refusedAs) error {
 
 // lexiconRefusal words what the lexicon register refuses; nil for other errors.
 func lexiconRefusal(err error) error {
+	var unmeasured *lexicon.UnmeasuredError
+	if errors.As(err, &unmeasured) {
+		return &web.Problem{Status: http.StatusConflict, Key: "words.unmeasured", Args: []any{unmeasured.N, unmeasured.Err.Error()}, Err: err}
+	}
 	var bad *lexicon.InvalidError
 	if errors.As(err, &bad) {
 		return &web.Problem{Status: http.StatusBadRequest, Field: bad.Field, Key: "invalid.field", Args: []any{bad.Field, bad.Mend}, Err: err}
@@ -311,6 +315,7 @@ func lexiconRefusal(err error) error {
 		{lexicon.ErrNotMeasured, http.StatusConflict, "words.not_measured"},
 		{lexicon.ErrNeedsSecond, http.StatusConflict, "words.needs_second"},
 		{lexicon.ErrNoProposal, http.StatusConflict, "words.no_proposal"},
+		{lexicon.ErrNoRollback, http.StatusConflict, "words.no_rollback"},
 		{lexicon.ErrSamePerson, http.StatusForbidden, "words.same_person"},
 		{lexicon.ErrUnknown, http.StatusNotFound, "words.unknown"},
 		{lexicon.ErrNoVersion, http.StatusNotFound, "words.no_version"},
@@ -320,16 +325,23 @@ func lexiconRefusal(err error) error {
 type versionsData struct {
 	Tab      string
 	Can      bool
+	Me       string
 	Versions []lexicon.Version
+	Waiting  *lexicon.Return // an earlier version that waits for a second person
 	State    LexiconState
 	Name     map[string]string
+	Limit    float64
+	Target   float64
 }
 
 func (c *console) lexiconVersions(v *visit) error {
 	ctx := v.r.Context()
-	d := versionsData{Tab: "versions", Can: v.staff.Can(operator.ManageLexicon)}
+	d := versionsData{Tab: "versions", Can: v.staff.Can(operator.ManageLexicon), Me: v.staff.ID, Limit: measures.OverBlockLimit, Target: measures.OverBlockTarget}
 	var err error
 	if d.Versions, err = c.Words.Versions(ctx); err != nil {
+		return err
+	}
+	if d.Waiting, err = c.Words.Proposed(ctx); err != nil {
 		return err
 	}
 	version, failed := c.Serves()
@@ -400,12 +412,31 @@ func (c *console) rollbackLexicon(v *visit) error {
 	if err != nil {
 		return lexicon.ErrNoVersion
 	}
-	version, err := c.Words.Restore(v.r.Context(), v.staff.Actor(), n, strings.TrimSpace(v.r.FormValue("note")))
+	version, back, err := c.Words.Restore(v.r.Context(), v.staff.Actor(), n, strings.TrimSpace(v.r.FormValue("note")))
+	if errors.Is(err, lexicon.ErrNeedsSecond) && back.Proposal != nil {
+		c.site.SetFlash(v.w, v.r, "notice", "flash.lexicon_rollback_proposed")
+		c.site.Redirect(v.w, v.r, "/lexicon/versions")
+		return nil
+	}
+	return c.wentBack(v, version, err)
+}
+
+func (c *console) approveRollback(v *visit) error {
+	n, err := strconv.Atoi(v.r.FormValue("n"))
+	if err != nil {
+		return lexicon.ErrNoVersion
+	}
+	version, err := c.Words.ApproveRollback(v.r.Context(), v.staff.Actor(), n)
+	return c.wentBack(v, version, err)
+}
+
+// wentBack shows the version that an earlier one has become, with its figures.
+func (c *console) wentBack(v *visit, version lexicon.Version, err error) error {
 	if err != nil {
 		return err
 	}
 	c.site.SetFlash(v.w, v.r, "good", "flash.lexicon_published", strconv.Itoa(version.N))
-	c.site.Redirect(v.w, v.r, "/lexicon/versions")
+	c.site.Redirect(v.w, v.r, "/lexicon/versions/"+strconv.Itoa(version.N))
 	return nil
 }
 

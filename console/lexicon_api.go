@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -51,9 +52,19 @@ type (
 		N    int    `json:"n"`
 		Note string `json:"note"`
 	}
+	versionBody struct {
+		N int `json:"n"`
+	}
+	rollbackAnswer struct {
+		Published bool                `json:"published"`
+		Version   *lexicon.Version    `json:"version,omitempty"`  // the new one, with its figures, when it is published
+		Rollback  *lexicon.Return     `json:"rollback,omitempty"` // what was measured and now waits for a second person, when it is not
+		Concerns  []lexicon.OverBlock `json:"concerns"`           // why it waits
+	}
 	versionsAnswer struct {
 		Count    int               `json:"count"`
 		Versions []lexicon.Version `json:"versions"`
+		Waiting  *lexicon.Return   `json:"waiting,omitempty"` // an earlier version that waits for a second person
 	}
 )
 
@@ -73,7 +84,8 @@ func lexiconOperations() []web.Operation {
 		{Method: "POST", Path: "/api/v1/lexicon/draft/approve", Summary: "Approve what another person proposed, and put it in force", Body: publishBody{}, Answer: lexicon.Version{}, Status: http.StatusOK},
 		{Method: "POST", Path: "/api/v1/lexicon/draft/discard", Summary: "Empty the draft", Answer: draftAnswer{}, Status: http.StatusOK},
 		{Method: "GET", Path: "/api/v1/lexicon/versions", Summary: "List the versions, newest first", Answer: versionsAnswer{}, Status: http.StatusOK},
-		{Method: "POST", Path: "/api/v1/lexicon/rollback", Summary: "Put an earlier version in force again", Body: rollbackBody{}, Answer: lexicon.Version{}, Status: http.StatusOK},
+		{Method: "POST", Path: "/api/v1/lexicon/rollback", Summary: "Measure an earlier version and put it in force again; answers 202, and asks for a second person's approval, when more would be refused than now", Body: rollbackBody{}, Answer: rollbackAnswer{}, Status: http.StatusOK},
+		{Method: "POST", Path: "/api/v1/lexicon/rollback/approve", Summary: "Approve the earlier version that another person asked for, and put it in force again", Body: versionBody{}, Answer: rollbackAnswer{}, Status: http.StatusOK},
 	}
 }
 
@@ -225,7 +237,11 @@ func (c *console) apiVersions(v *visit) error {
 	if list == nil {
 		list = []lexicon.Version{}
 	}
-	return web.JSON(v.w, http.StatusOK, versionsAnswer{len(list), list})
+	waiting, err := c.Words.Proposed(v.r.Context())
+	if err != nil {
+		return err
+	}
+	return web.JSON(v.w, http.StatusOK, versionsAnswer{len(list), list, waiting})
 }
 
 func (c *console) apiRollback(v *visit) error {
@@ -233,9 +249,24 @@ func (c *console) apiRollback(v *visit) error {
 	if err := decode(v, &in); err != nil {
 		return err
 	}
-	version, err := c.Words.Restore(v.r.Context(), v.staff.Actor(), in.N, in.Note)
+	version, back, err := c.Words.Restore(v.r.Context(), v.staff.Actor(), in.N, in.Note)
+	if errors.Is(err, lexicon.ErrNeedsSecond) && back.Proposal != nil {
+		return web.JSON(v.w, http.StatusAccepted, rollbackAnswer{Rollback: &back, Concerns: back.Concerns()})
+	}
 	if err != nil {
 		return err
 	}
-	return web.JSON(v.w, http.StatusOK, version)
+	return web.JSON(v.w, http.StatusOK, rollbackAnswer{Published: true, Version: &version, Concerns: []lexicon.OverBlock{}})
+}
+
+func (c *console) apiApproveRollback(v *visit) error {
+	var in versionBody
+	if err := decode(v, &in); err != nil {
+		return err
+	}
+	version, err := c.Words.ApproveRollback(v.r.Context(), v.staff.Actor(), in.N)
+	if err != nil {
+		return err
+	}
+	return web.JSON(v.w, http.StatusOK, rollbackAnswer{Published: true, Version: &version, Concerns: []lexicon.OverBlock{}})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime/multipart"
 	"strings"
@@ -100,7 +101,7 @@ func TestLexiconFromUploadToForce(t *testing.T) {
 	revision := value(t, page, "revision")
 	// Somebody changes the draft meanwhile.
 	p.post("/lexicon/entries/entry", 200, "text", "丙号违禁品", "category", "A1h", "tier", "signal", "note", "新增")
-	wants(t, p.post("/lexicon/draft/publish", 409, "revision", revision), "草稿在此期间被改动")
+	wants(t, p.post("/lexicon/draft/publish", 409, "revision", revision), "草稿或现行版本在此期间被改动")
 	page = p.post("/lexicon/draft/measure", 200)
 	page = p.post("/lexicon/draft/publish", 200, "revision", value(t, page, "revision"), "note", "首批词表")
 	wants(t, page, "第 1 版已发布", "第 1 版", "首批词表", "王丽")
@@ -223,11 +224,80 @@ func TestLexiconAPI(t *testing.T) {
 	}
 	p.send("/api/v1/lexicon/draft/discard", 200, ``)
 	p.send("/api/v1/lexicon/draft/propose", 409, `{"revision":1}`)
-	decodeInto(t, p.send("/api/v1/lexicon/rollback", 200, `{"n":0,"note":"off"}`), &version)
+	var back rollbackAnswer
+	decodeInto(t, p.send("/api/v1/lexicon/rollback", 200, `{"n":0,"note":"off"}`), &back)
+	if !back.Published || back.Version.N != 2 || back.Version.Figures == nil || back.Rollback != nil {
+		t.Errorf("rollback %+v", back)
+	}
 	var versions versionsAnswer
 	decodeInto(t, p.get("/api/v1/lexicon/versions", 200), &versions)
 	if versions.Count != 2 || versions.Versions[0].Restores != 0 || versions.Versions[0].Note != "off" {
 		t.Errorf("versions %+v", versions)
+	}
+}
+
+// Going back to a version that refuses more than the one in force is shown with its figures and waits for another person.
+func TestLexiconRollbackNeedsSecondPerson(t *testing.T) {
+	d := newDesk(t)
+	d.lexical = true
+	wang, li, auditor := d.in(), d.as("compliance"), d.as("auditor")
+	wang.post("/lexicon/entries/entry", 200, "text", "刷单返利", "category", "A1h", "tier", "block")
+	page := wang.post("/lexicon/draft/measure", 200)
+	wang.post("/lexicon/draft/propose", 200, "revision", value(t, page, "revision"), "note", "必要")
+	page = li.get("/lexicon/draft", 200)
+	li.post("/lexicon/draft/approve", 200, "revision", value(t, page, "revision"))
+
+	// Out by one person, though the version it replaces was approved by two.
+	page = wang.post("/lexicon/versions/rollback", 200, "n", "0", "note", "误伤")
+	wants(t, page, "第 2 版已发布", "发布时的测算", "1 · 50.00 %", "误伤")
+	// Back in by two only.
+	page = wang.post("/lexicon/versions/rollback", 200, "n", "1", "note", "又要")
+	wants(t, page, "尚未生效", "恢复第 1 版", "王丽 提请恢复", "会被拒绝的比现行版本多", "0 → 1 / 2", "又要")
+	if strings.Contains(page, "批准并恢复") || strings.Contains(auditor.get("/lexicon/versions", 200), "批准并恢复") {
+		t.Error("the proposer or an auditor is offered to approve")
+	}
+	if v := must(d.words.Latest(t.Context())); v.N != 2 {
+		t.Fatalf("version %d is in force", v.N)
+	}
+	wants(t, wang.post("/lexicon/versions/approve", 403, "n", "1"), "须由另一人批准")
+	auditor.post("/lexicon/versions/approve", 403, "n", "1")
+	wants(t, li.post("/lexicon/versions/approve", 409, "n", "0"), "没有人针对现行版本提请恢复")
+	page = li.get("/lexicon/versions", 200)
+	wants(t, page, "批准并恢复")
+	page = li.post("/lexicon/versions/approve", 200, "n", "1")
+	wants(t, page, "第 3 版已发布", "即第 1 版", "1 · 50.00 %", "王丽", "compliance")
+	if strings.Contains(li.get("/lexicon/versions", 200), "批准并恢复") {
+		t.Error("what was approved is still asked for")
+	}
+
+	// The same by the API.
+	var back rollbackAnswer
+	decodeInto(t, wang.send("/api/v1/lexicon/rollback", 200, `{"n":2}`), &back)
+	if !back.Published || back.Version.Figures.Bank != (lexicon.Share{Texts: 2, Before: 1}) || len(back.Concerns) != 0 {
+		t.Errorf("out %+v", back)
+	}
+	back = rollbackAnswer{}
+	decodeInto(t, wang.send("/api/v1/lexicon/rollback", 202, `{"n":3,"note":"api"}`), &back)
+	if back.Published || back.Version != nil || back.Rollback.N != 3 || back.Rollback.Figures.Bank != (lexicon.Share{Texts: 2, After: 1}) || back.Concerns[0].Code != "bank_rises" {
+		t.Errorf("in %+v", back)
+	}
+	var versions versionsAnswer
+	decodeInto(t, li.get("/api/v1/lexicon/versions", 200), &versions)
+	if versions.Count != 4 || versions.Waiting == nil || versions.Waiting.Proposal.Note != "api" {
+		t.Errorf("versions %+v", versions)
+	}
+	wang.send("/api/v1/lexicon/rollback/approve", 403, `{"n":3}`)
+	back = rollbackAnswer{}
+	decodeInto(t, li.send("/api/v1/lexicon/rollback/approve", 200, `{"n":3}`), &back)
+	if back.Version == nil || back.Version.N != 5 || back.Version.Approved.ID == "" {
+		t.Errorf("approved %+v", back)
+	}
+
+	// What cannot be measured is not put in force.
+	d.words.Accept = func(*moderation.Lexicon) error { return errors.New("policy test 3 fails") }
+	wants(t, wang.post("/lexicon/versions/rollback", 409, "n", "0"), "第 0 版未能测算，因此没有生效", "policy test 3 fails")
+	if v := must(d.words.Latest(t.Context())); v.N != 5 {
+		t.Errorf("version %d is in force", v.N)
 	}
 }
 

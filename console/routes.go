@@ -64,6 +64,7 @@ var routes = []route{
 	{"GET", "/lexicon/export", operator.View, (*console).exportLexicon, ""},
 	{"GET", "/lexicon/versions/{n}", operator.View, (*console).lexiconVersion, ""},
 	{"POST", "/lexicon/versions/rollback", operator.ManageLexicon, (*console).rollbackLexicon, ""},
+	{"POST", "/lexicon/versions/approve", operator.ManageLexicon, (*console).approveRollback, ""},
 
 	{"GET", "/policy", operator.View, (*console).policy, "nav.policy"},
 	{"POST", "/policy/measures", operator.ManageLexicon, (*console).declareMeasure, ""},
@@ -136,6 +137,7 @@ var routes = []route{
 	{"POST", "/api/v1/lexicon/draft/discard", operator.ManageLexicon, (*console).apiDiscard, ""},
 	{"GET", "/api/v1/lexicon/versions", operator.View, (*console).apiVersions, ""},
 	{"POST", "/api/v1/lexicon/rollback", operator.ManageLexicon, (*console).apiRollback, ""},
+	{"POST", "/api/v1/lexicon/rollback/approve", operator.ManageLexicon, (*console).apiApproveRollback, ""},
 	{"GET", "/api/v1/review", operator.View, (*console).apiReview, ""},
 	{"GET", "/api/v1/review/samples", operator.View, (*console).apiSamples, ""},
 	{"GET", "/api/v1/review/samples/{id}", operator.View, (*console).apiSample, ""},

@@ -434,7 +434,7 @@ func (r *Register) publishDraft(ctx context.Context, d Draft, v Version) (Versio
 	if err != nil {
 		return v, fmt.Errorf("lexicon: %w", err)
 	}
-	return r.publish(ctx, v, d.Entries, func(ctx context.Context, tx *sql.Tx) error {
+	return r.publish(ctx, v, nil, d.Entries, func(ctx context.Context, tx *sql.Tx) error {
 		return r.store(ctx, tx, d.Revision, []byte{}, string(about))
 	})
 }

@@ -4,7 +4,8 @@
 // The lexicon that a node compiles is the built-in starter, the lists of the configuration, and over both the entries of
 // the version in force here: an entry of the register takes the place of one with the same id. Publishing is held at a gate
 // (Measure): what the new version would refuse of questions that must be answered, of harmless text and of the operator's
-// own accepted traffic. A version that refuses more than the one before, or more than the limit, needs a second person.
+// own accepted traffic. A version that refuses more than the one before, or more than the limit, needs a second person; so
+// does an earlier version that is put in force again and refuses more (Return).
 //
 // Texts of entries stand in the tables only; the journal's events carry ids, hashes and counts.
 package lexicon
@@ -37,8 +38,8 @@ const MaxEntries = 1_000_000
 const maxNote = 2000
 
 var (
-	// ErrRaced says that somebody changed the draft meanwhile; look at it again.
-	ErrRaced = errors.New("lexicon: the draft was changed meanwhile; look at it again")
+	// ErrRaced says that somebody changed the draft, or published, meanwhile; look at it again.
+	ErrRaced = errors.New("lexicon: the draft or the version in force was changed meanwhile; look at it again")
 	// ErrEmptyDraft says that nothing differs from the version in force.
 	ErrEmptyDraft = errors.New("lexicon: the draft is empty: nothing differs from the version in force")
 	// ErrNotMeasured says that the gate has not measured this draft today.
@@ -49,6 +50,8 @@ var (
 	ErrSamePerson = errors.New("lexicon: another person than the one who proposed it must approve")
 	// ErrNoProposal says that nobody has proposed the draft as it stands.
 	ErrNoProposal = errors.New("lexicon: nobody has proposed this draft")
+	// ErrNoRollback says that nobody has asked to go back to that version, or not today, or not since the last version.
+	ErrNoRollback = errors.New("lexicon: nobody asks to put this version in force again, beside the one in force and today; ask for it first")
 	// ErrNoVersion says that there is no version of that number.
 	ErrNoVersion = errors.New("lexicon: there is no such version")
 	// ErrUnknown says that no entry has that id.

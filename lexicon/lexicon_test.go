@@ -157,15 +157,20 @@ func TestDraftPublishRollback(t *testing.T) {
 			t.Errorf("version 2: %s %+v %v", ids(entries), v2, err)
 		}
 
-		v3, err := r.Rollback(ctx, cli, 1, "back", nil)
-		if err != nil || v3.N != 3 || v3.Restores != 1 || v3.Hash != v1.Hash {
-			t.Fatalf("rollback %+v %v", v3, err)
+		w := bench(r, Evidence{})
+		v3, back, err := w.Restore(ctx, cli, 1, "back")
+		if err != nil || v3.N != 3 || v3.Restores != 1 || v3.Hash != v1.Hash || v3.Figures == nil || back.Base != 2 {
+			t.Fatalf("rollback %+v %+v %v", v3, back, err)
 		}
-		if v0, err := r.Rollback(ctx, cli, 0, "none", nil); err != nil || v0.N != 4 || v0.Entries != 0 {
+		if v0, _, err := w.Restore(ctx, cli, 0, "none"); err != nil || v0.N != 4 || v0.Entries != 0 {
 			t.Errorf("rollback to nothing: %+v %v", v0, err)
 		}
-		if _, err := r.Rollback(ctx, cli, 9, "", nil); !errors.Is(err, ErrNoVersion) {
+		if _, _, err := w.Restore(ctx, cli, 9, ""); !errors.Is(err, ErrNoVersion) {
 			t.Errorf("rollback to what never was: %v", err)
+		}
+		var invalid *InvalidError
+		if _, _, err := w.Restore(ctx, cli, 4, ""); !errors.As(err, &invalid) {
+			t.Errorf("rollback to what is in force: %v", err)
 		}
 		list, err := r.Versions(ctx)
 		if err != nil || len(list) != 4 || list[0].N != 4 || list[3].Note != "first" {

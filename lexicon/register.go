@@ -187,19 +187,8 @@ func (r *Register) read(ctx context.Context, n int) ([]moderation.Entry, error) 
 	return entries, nil
 }
 
-// inForce returns the newest version with its entries, past every cache. It keeps neither: a gateway compiles them and has
-// no other use for them.
-func (r *Register) inForce(ctx context.Context) (Version, []moderation.Entry, error) {
-	v, err := r.newest(ctx)
-	if err != nil {
-		return v, nil, err
-	}
-	entries, err := r.read(ctx, v.N)
-	return v, entries, err
-}
-
-// newest is Latest past its cache.
-func (r *Register) newest(ctx context.Context) (Version, error) {
+// Newest is Latest past its cache: what anybody has published before is in it, whatever this process has heard of.
+func (r *Register) Newest(ctx context.Context) (Version, error) {
 	r.last.Store(nil)
 	return r.Latest(ctx)
 }
@@ -240,8 +229,8 @@ type partRow struct {
 	Data []byte `db:"data"`
 }
 
-// publish writes a version with its event. with runs in the same transaction.
-func (r *Register) publish(ctx context.Context, v Version, entries []moderation.Entry, with func(context.Context, *sql.Tx) error) (Version, error) {
+// publish writes a version with its event; back is set when it is an earlier one again. with runs in the same transaction.
+func (r *Register) publish(ctx context.Context, v Version, back *Return, entries []moderation.Entry, with func(context.Context, *sql.Tx) error) (Version, error) {
 	packed, hash, err := pack(entries)
 	if err != nil {
 		return v, err
@@ -253,14 +242,18 @@ func (r *Register) publish(ctx context.Context, v Version, entries []moderation.
 		return v, fmt.Errorf("lexicon: %w", err)
 	}
 	body := map[string]any{"version": v.N, "hash": hash, "entries": v.Entries, "tally": v.Tally, "tiers": v.Tiers, "risks": v.Risks}
-	if v.Restores != 0 {
-		body["restores"] = v.Restores
+	if back != nil {
+		body["restores"], body["agreed"] = back.N, back.Agreed
 	}
 	if v.Approved.ID != "" {
 		body["approved"] = v.Approved
 	}
 	if f := v.Figures; f != nil {
-		body["gate"] = map[string]any{"passes": f.Passes(), "bank": f.Bank, "benign": f.Benign, "accepted": f.Accepted, "talk": f.Talk,
+		passes := f.Passes()
+		if back != nil {
+			passes = back.Passes()
+		}
+		body["gate"] = map[string]any{"passes": passes, "bank": f.Bank, "benign": f.Benign, "accepted": f.Accepted, "talk": f.Talk,
 			"compiled": f.After, "compiled_before": f.Before}
 	}
 	event, err := r.event(v.By, journal.LexiconVersion, strconv.Itoa(v.N), v.At, body)
@@ -292,27 +285,6 @@ func (r *Register) event(who journal.Actor, verb journal.Verb, id string, at tim
 		return journal.Event{}, fmt.Errorf("lexicon: body of %s: %w", verb, err)
 	}
 	return journal.Event{ID: store.NewID(), At: at, Who: who, Verb: verb, Ref: journal.Ref{Kind: "lexicon", ID: id}, Body: b}, nil
-}
-
-// Rollback publishes an earlier version again, as a new one. A version that was in force before needs no second person:
-// going back must be quick. figures, when given, are what the gate measured of it. The draft stays as it is.
-func (r *Register) Rollback(ctx context.Context, who journal.Actor, n int, note string, figures *Figures) (Version, error) {
-	if err := checkNote(note); err != nil {
-		return Version{}, err
-	}
-	now, current, err := r.inForce(ctx)
-	if err != nil {
-		return Version{}, err
-	}
-	if n == now.N {
-		return Version{}, &InvalidError{Field: "version", Value: strconv.Itoa(n), Mend: "is in force already; name an earlier one, or 0 for none of the register's own entries"}
-	}
-	entries, err := r.Entries(ctx, n)
-	if err != nil {
-		return Version{}, err
-	}
-	v := Version{N: now.N + 1, By: who, Note: note, Restores: n, Tally: TallyOf(Compare(current, entries)), Figures: figures}
-	return r.publish(ctx, v, entries, func(ctx context.Context, tx *sql.Tx) error { return r.outdate(ctx, tx) })
 }
 
 func checkNote(note string) error {

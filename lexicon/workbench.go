@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/moderation"
 )
 
@@ -116,7 +115,7 @@ func (w *Workbench) compile(base, own []moderation.Entry, now time.Time) (*moder
 // InForce compiles the version in force. What the gate has compiled on this machine today, over the same lists, is taken
 // out of the cache and no entries are read: publishing a large version must not slow the gateways that follow it.
 func (w *Workbench) InForce(ctx context.Context) (*moderation.Lexicon, Version, error) {
-	v, err := w.newest(ctx)
+	v, err := w.Newest(ctx)
 	if err != nil {
 		return nil, v, err
 	}
@@ -179,19 +178,6 @@ func (w *Workbench) MeasureDraft(ctx context.Context) (Draft, error) {
 	}
 	d.Figures, d.Proposal = &f, nil
 	return d, nil
-}
-
-// Restore measures an earlier version and publishes it again.
-func (w *Workbench) Restore(ctx context.Context, who journal.Actor, n int, note string) (Version, error) {
-	own, err := w.Entries(ctx, n)
-	if err != nil {
-		return Version{}, err
-	}
-	f, err := w.gate(ctx, own)
-	if err != nil {
-		return Version{}, err
-	}
-	return w.Rollback(ctx, who, n, note, &f)
 }
 
 // Selection says what Write writes.

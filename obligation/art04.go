@@ -97,6 +97,7 @@ func checkModeration(ctx context.Context, ev Evidence, direction, guard string) 
 		return Finding{}, err
 	}
 	j.covers(ev.Lexicon)
+	j.pending(ev.Lexicon)
 	j.enforces(ev.Policy, direction)
 	j.fact("classifier", false)
 	j.say(Short, "仅有关键词检测，没有分类模型。", "Only keywords are checked; there is no classifier.")
@@ -222,6 +223,7 @@ func checkRefusals(ctx context.Context, ev Evidence) (Finding, error) {
 	}
 	j := begin()
 	j.overBlocks(ev.Lexicon, ev.Policy)
+	j.pending(ev.Lexicon)
 	if stats.Total == 0 {
 		j.say(Unknown, "近 24 小时没有交互，无从统计。", "There was no exchange in the last 24 h to count.")
 		return j.finding()
@@ -276,7 +278,7 @@ func (j *judgement) overBlocks(l LexiconFacts, p PolicyFacts) {
 		return
 	}
 	rate := float64(b.Refused) / float64(b.Questions)
-	j.ref("verb:lexicon.in_force " + l.Hash)
+	j.ref(l.event())
 	j.fact("bank_questions", b.Questions)
 	j.fact("bank_refused", b.Refused)
 	j.fact("bank_refusal_rate", rate)

@@ -98,7 +98,7 @@ func checkLibrary(ctx context.Context, ev Evidence) (Finding, error) {
 		}
 	}
 	j.seen(ev.Now) // it is in force at this moment
-	j.ref("verb:lexicon.in_force " + l.Hash)
+	j.ref(l.event())
 	j.fact("entries", total)
 	j.fact("counts", l.Counts)
 	j.fact("risks_without_entry", empty)
@@ -119,6 +119,7 @@ func checkLibrary(ctx context.Context, ev Evidence) (Finding, error) {
 	if j.status == Met {
 		j.sayf(Met, "共 %d 条，覆盖 17 种风险。", "Entries: %d, covering all 17 risks.", total)
 	}
+	j.pending(l)
 	j.mend("hegui 不附带敏感词表，内置词库只作起步；请用 hegui lexicon import 或控制台的“词库”导入自己的词表，发布并每周更新。", "hegui ships no list of sensitive terms and the built-in lexicon is a start only; import and publish your own lists with hegui lexicon import or in the console, and refresh them weekly.")
 	return j.finding()
 }

@@ -90,6 +90,7 @@ func TestChecks(t *testing.T) {
 		{"P4-01", "all checked, no classifier", good, Short, "no classifier"},
 		{"P4-01", "unchecked", without(func(r *exchange.Record) { r.Checked.In = -1 }), Breach, "not checked: 1."},
 		{"P4-01", "observing", declared(func(d *service.Declaration) { d.Services[0].Modes.ModerateIn.Act = "observe" }), Breach, "mode observe"},
+		{"P4-01", "published, not yet served", func(w *world) { good(w); w.lex.Pending, w.lex.Version = true, 7 }, Short, "Version 7 of the lexicon is published; no server"},
 		{"P4-01", "risk without entry", lexicon(func(m map[string]int) { delete(m, "A1c") }, time.Hour), Breach, "no entry for A1c"},
 		{"P4-01", "self-test stale", stale, Unknown, "counts for"},
 		{"P4-02", "all checked, no classifier", good, Short, "no classifier"},
@@ -104,6 +105,7 @@ func TestChecks(t *testing.T) {
 		{"P4-02", "a detector was away", without(func(r *exchange.Record) {
 			r.Guards = []exchange.Outage{{Guard: "moderate_out", Rule: "degraded", Detector: "remote-1"}}
 		}), Short, "at times: remote-1"},
+		{"P4-08", "published, not yet served", func(w *world) { good(w); w.lex.Pending, w.lex.Version = true, 7 }, Notice, "Version 7 of the lexicon is published; no server"},
 		{"P4-08", "2 % of the bank", good, Notice, "1000, the lexicon in force refuses 20 (2.0 %"},
 		{"P4-08", "more than our aim", refusing(21), Notice, "above our own aim"},
 		{"P4-08", "at the limit", refusing(50), Notice, "refuses 50"},
@@ -161,6 +163,7 @@ func TestChecks(t *testing.T) {
 		{"F17-01", "risk without entry", lexicon(func(m map[string]int) { m["A2d"] = 0 }, time.Hour), Breach, "A2d"},
 		{"F17-01", "risk below minimum", lexicon(func(m map[string]int) { m["A1a"] = 199 }, time.Hour), Short, "recommended: 1."},
 		{"F17-01", "old", lexicon(func(map[string]int) {}, 8*24*time.Hour), Short, "8 days"},
+		{"F17-01", "published, not yet served", func(w *world) { w.lex.Pending, w.lex.Version = true, 7 }, Notice, "Version 7 of the lexicon is published; no server"},
 		{"F17-01", "none in force", func(w *world) { w.lex = LexiconFacts{} }, Unknown, "does not tell which lexicon"},
 		{"F17-01", "the lexicon that ships, quarantined and allowed entries", shipped, Breach, "those without entry are 6: A1a A1b A1c A1d A1e A1g."},
 		{"F17-02", "full", good, Notice, "recommended number"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/hegui/hegui/journal"
@@ -16,6 +17,9 @@ type LexiconFacts struct {
 	Counts map[string]int // entries that find something, by risk
 	Bank   *BankFacts     // nil: not measured
 	At     time.Time
+
+	Version int  // of the register
+	Pending bool // published, and no server has recorded that it serves with it
 }
 
 // BankFacts is what the lexicon in force refuses of the must-answer bank, as a policy decides. It measures the lexicon
@@ -39,12 +43,13 @@ func LexiconInForce(ctx context.Context, j *journal.Journal) (LexiconFacts, erro
 			Hash   string         `json:"hash"`
 			Counts map[string]int `json:"counts"`
 			Bank   *BankFacts     `json:"bank"`
+			N      int            `json:"version"`
 		}
 		if err := json.Unmarshal(e.Body, &body); err != nil {
 			return LexiconFacts{}, fmt.Errorf("obligation: body of event %s#%d: %w", e.Log, e.Seq, err)
 		}
 		if f.Hash == "" {
-			f = LexiconFacts{Hash: body.Hash, Counts: body.Counts, Bank: body.Bank}
+			f = LexiconFacts{Hash: body.Hash, Counts: body.Counts, Bank: body.Bank, Version: body.N}
 		}
 		if body.Hash != f.Hash {
 			break
@@ -52,6 +57,24 @@ func LexiconInForce(ctx context.Context, j *journal.Journal) (LexiconFacts, erro
 		f.At = e.At
 	}
 	return f, nil
+}
+
+// event refers to the evidence that a lexicon is in force.
+func (l LexiconFacts) event() string {
+	if l.Pending {
+		return "verb:lexicon.published " + strconv.Itoa(l.Version)
+	}
+	return "verb:lexicon.in_force " + l.Hash
+}
+
+// pending tells when the lexicon judged is what was published and no server has said that it serves with it.
+func (j *judgement) pending(l LexiconFacts) {
+	if !l.Pending {
+		return
+	}
+	j.fact("lexicon_pending", l.Version)
+	j.sayf(Notice, "词库第 %d 版已发布，尚无服务进程记录以它提供服务。", "Version %d of the lexicon is published; no server has recorded yet that it serves with it.", l.Version)
+	j.mend("启动服务；服务已在运行的，请查看其日志和控制台“词库”页。", "Start the server; if it is running, look at its log and at the Lexicon page of the console.")
 }
 
 // PolicyFacts is what is known of the moderation policy in force, from the journal.

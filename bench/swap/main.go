@@ -117,6 +117,8 @@ func run(o options, w io.Writer) error {
 		return f
 	}
 	for _, args := range [][]string{
+		{"staff", "add", "first", "--name", "first", "--role", "compliance"},
+		{"staff", "add", "second", "--name", "second", "--role", "compliance"},
 		{"lexicon", "import", file("words.txt", words...), "--category", "A1h", "--no-lint"},
 		{"lexicon", "import", file("always.txt", always), "--category", "A1h", "--tier", "block", "--no-lint", "--publish", "--note", "version 1"},
 		{"lexicon", "import", file("sometimes.txt", sometimes), "--category", "A1h", "--tier", "block", "--no-lint", "--publish", "--note", "version 2"},
@@ -133,9 +135,13 @@ func run(o options, w io.Writer) error {
 	time.Sleep(o.quiet)
 	for i := range o.swaps {
 		from := time.Now()
-		if err := hegui("lexicon", "rollback", fmt.Sprint(1+i%2)); err != nil {
-			l.stop()
-			return err
+		n := fmt.Sprint(1 + i%2)
+		// Version 2 refuses what version 1 let through a moment ago, so a second person must agree to it.
+		if held := hegui("lexicon", "rollback", n, "--by", "first"); held != nil {
+			if err := hegui("lexicon", "rollback", n, "--approve", "--by", "second"); err != nil {
+				l.stop()
+				return errors.Join(held, err)
+			}
 		}
 		time.Sleep(2 * time.Second) // the server takes it up within a second, and compiles
 		swaps = append(swaps, span{from, time.Now()})

@@ -15,6 +15,7 @@ type checkCmd struct {
 func (checkCmd) Help() string {
 	return `Computes the status of every duty from the evidence. Exit 1 when any is a breach.
 The portal of a running server is looked at from outside; without one, duties that rest on it cannot be met.
+The lexicon judged is the one published last; when no server has recorded that it serves with it, that is said.
 
 Example:
   hegui check --data ./hegui-data --json`
@@ -26,7 +27,11 @@ func (c checkCmd) Run(ctx context.Context, o out) error {
 		return err
 	}
 	defer in.close()
-	results := in.findings(ctx, readServing(in.config.Data).Portal)
+	running := readServing(in.config.Data)
+	if listens(ctx, running.Gateway) || listens(ctx, running.Console) || listens(ctx, running.Portal) {
+		in.awaitLexicon(ctx)
+	}
+	results := in.findings(ctx, running.Portal)
 	breach := false
 	counts := map[obligation.Status]int{}
 	for _, r := range results {

@@ -185,35 +185,6 @@ func printFigures(o out, f lexicon.Figures) {
 	}
 }
 
-type lexiconRollbackCmd struct {
-	where
-	by
-	N    int    `arg:"" name:"n" help:"Number of the version, as in: hegui lexicon versions. 0: none of the register's own entries."`
-	Note string `help:"Why; kept with the new version."`
-	JSON bool   `help:"Print the new version as JSON."`
-}
-
-func (lexiconRollbackCmd) Help() string {
-	return "Example:\n  hegui lexicon rollback 7 --note 'version 8 refused recipes'\n\nPublishes the entries of an earlier version as a new one. The draft stays as it is."
-}
-
-func (c lexiconRollbackCmd) Run(ctx context.Context, o out) error {
-	in, err := c.openExisting(ctx)
-	if err != nil {
-		return err
-	}
-	defer in.close()
-	who, err := c.actor(ctx, in)
-	if err != nil {
-		return err
-	}
-	v, err := in.lexicon.Restore(ctx, who, c.N, c.Note)
-	if err != nil {
-		return err
-	}
-	return printPublished(o, v, c.JSON)
-}
-
 type lexiconVersionsCmd struct {
 	where
 	JSON bool `help:"Print the list as JSON."`
@@ -254,6 +225,11 @@ func (c lexiconVersionsCmd) Run(ctx context.Context, o out) error {
 	if len(list) == 0 {
 		o.printf("nothing has been published yet; the starter and the lists of hegui.yaml are in force\n")
 	}
+	back, err := in.lexicon.Proposed(ctx)
+	if err != nil || back == nil {
+		return err
+	}
+	o.printf("%s asks to put version %d in force again; another person may now run: hegui lexicon rollback %d --approve --by LOGIN\n", names(back.Proposal.By), back.N, back.N)
 	return nil
 }
 

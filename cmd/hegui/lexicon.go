@@ -26,6 +26,8 @@ const (
 	shadowExchanges = 2000
 	// lexiconRetry is how long a version that does not compile is left alone.
 	lexiconRetry = 30 * time.Second
+	// takeUpWait is how long hegui check waits for a running server to record what was just published.
+	takeUpWait = 5 * time.Second
 )
 
 // workbench opens the lexicon register over the configured lists.
@@ -108,7 +110,7 @@ func (sv *server) recordLexicon(ctx context.Context, l *moderation.Lexicon, vers
 		return err
 	}
 	bank := sv.in.overBlock(l, p)
-	if before.Hash == l.Hash() && maps.Equal(before.Counts, l.Counts()) && before.Bank != nil && *before.Bank == bank {
+	if before.Hash == l.Hash() && before.Version == version && maps.Equal(before.Counts, l.Counts()) && before.Bank != nil && *before.Bank == bank {
 		return nil
 	}
 	b, err := json.Marshal(map[string]any{"hash": l.Hash(), "entries": l.Len(), "counts": l.Counts(), "version": version, "bank": bank})
@@ -120,6 +122,49 @@ func (sv *server) recordLexicon(ctx context.Context, l *moderation.Lexicon, vers
 		return fmt.Errorf("lexicon: %w", err)
 	}
 	return nil
+}
+
+// lexiconFacts tells of the lexicon in force as servers have recorded it. Where their record is behind what is published,
+// the published version is read instead, and told to be pending: a server takes up to a second, and none may be running.
+func (in *installation) lexiconFacts(ctx context.Context) (obligation.LexiconFacts, error) {
+	newest, err := in.lexicon.Newest(ctx)
+	if err != nil {
+		return obligation.LexiconFacts{}, err
+	}
+	facts, err := obligation.LexiconInForce(ctx, in.journal)
+	if err != nil || facts.Version >= newest.N {
+		return facts, err
+	}
+	compiled, v, err := in.lexicon.InForce(ctx)
+	if err != nil {
+		return obligation.LexiconFacts{}, err
+	}
+	p, err := in.config.policy()
+	if err != nil {
+		return obligation.LexiconFacts{}, err
+	}
+	bank := in.overBlock(compiled, p)
+	return obligation.LexiconFacts{Hash: compiled.Hash(), Counts: compiled.Counts(), Bank: &bank, At: v.At, Version: v.N, Pending: true}, nil
+}
+
+// awaitLexicon gives a running server the time to take up and record what has just been published.
+func (in *installation) awaitLexicon(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, takeUpWait)
+	defer cancel()
+	for {
+		newest, err := in.lexicon.Newest(ctx)
+		if err != nil {
+			return // what cannot be read shows as unknown
+		}
+		if facts, err := obligation.LexiconInForce(ctx, in.journal); err != nil || facts.Version >= newest.N {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // benign is the shipped corpus of harmless text.

@@ -137,7 +137,7 @@ func wrongUse(err error) bool {
 		invalidE *emergency.InvalidError
 	)
 	for _, refused := range []error{service.ErrUnknownKey, service.ErrRevokedKey, users.ErrNotSuspended, users.ErrErased, operator.ErrLastOwner, operator.ErrLoginTaken,
-		lexicon.ErrUnknown, lexicon.ErrNoVersion, lexicon.ErrEmptyDraft, lexicon.ErrNoProposal, lexicon.ErrSamePerson, lexicon.ErrNotMeasured,
+		lexicon.ErrUnknown, lexicon.ErrNoVersion, lexicon.ErrEmptyDraft, lexicon.ErrNoProposal, lexicon.ErrNoRollback, lexicon.ErrSamePerson, lexicon.ErrNotMeasured,
 		emergency.ErrUnknown, emergency.ErrSamePerson, emergency.ErrState, answers.ErrUnknown, answers.ErrState, answers.ErrSamePerson} {
 		if errors.Is(err, refused) {
 			return true

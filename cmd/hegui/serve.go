@@ -360,14 +360,15 @@ func (sv *server) gatewayURL() string { return sv.faces["gateway"].url }
 func (sv *server) portalURL() string  { return sv.faces["portal"].url }
 func (sv *server) consoleURL() string { return sv.faces["console"].url }
 
-// findings computes the register now.
+// findings computes the register now. A version that has just been published is taken up first.
 func (sv *server) findings(ctx context.Context) []obligation.Result {
+	sv.followLexicon(ctx)
 	return sv.in.findings(ctx, sv.portalURL())
 }
 
 func (in *installation) findings(ctx context.Context, portalURL string) []obligation.Result {
 	// A lexicon or policy that cannot be read shows as unknown in the duties that rest on it.
-	lexicon, _ := obligation.LexiconInForce(ctx, in.journal)
+	lexicon, _ := in.lexiconFacts(ctx)
 	policy, _ := obligation.PolicyInForce(ctx, in.journal)
 	return obligation.Run(ctx, obligation.Evidence{Journal: in.journal, Exchanges: in.exchanges, Services: in.services, Users: in.users,
 		Staff: in.staff, Lexicon: lexicon, Policy: policy, PortalURL: portalURL, Now: time.Now()})
