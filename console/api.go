@@ -6,6 +6,7 @@ import (
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/web"
 	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/lexicon"
 	"github.com/hegui/hegui/obligation"
 	"github.com/hegui/hegui/service"
 )
@@ -74,6 +75,7 @@ func operations() []web.Operation {
 		{Method: "POST", Path: "/api/v1/exchanges/{id}/content", Summary: "Open an exchange's content for a reason, which is recorded", Body: reasonBody{}, Answer: exchange.Content{}, Status: http.StatusOK},
 		{Method: "GET", Path: "/api/v1/obligations", Summary: "All duties with their status, computed now", Query: [][2]string{{"status", "only this status"}, {"article", "only this article"}, {"duty", "only this duty"}}, Answer: obligationsAnswer{}, Status: http.StatusOK},
 		{Method: "GET", Path: "/api/v1/events", Summary: "List events of the journal, newest first", Query: [][2]string{{"log", "name of a tree"}, {"verb", "what happened"}, {"kind", "kind of object"}, {"id", "id of the object"}, {"from", "date or time"}, {"to", "end"}, {"before", "event id, for paging"}, {"limit", "1 to 1000, 100 when empty"}}, Answer: eventsAnswer{}, Status: http.StatusOK},
+		{Method: "POST", Path: "/api/v1/policy/try", Summary: "What a policy would change; nothing is put in force", Body: policyBody{}, Answer: lexicon.Trial{}, Status: http.StatusOK},
 		{Method: "GET", Path: "/api/v1/proof", Summary: "Inclusion proof of one event, with its signed checkpoint", Query: place, Answer: journal.Proof{}, Status: http.StatusOK},
 		{Method: "POST", Path: "/api/v1/verify", Summary: "Re-read and recompute everything", Answer: journal.Report{}, Status: http.StatusOK},
 		{Method: "GET", Path: "/api/v1/keys", Summary: "List keys; secrets are not kept", Answer: keysAnswer{}, Status: http.StatusOK},

@@ -62,7 +62,7 @@ var files embed.FS
 
 var views = []string{"login", "link", "today", "exchanges", "exchange", "try", "obligations", "evidence", "event", "verify",
 	"lexicon", "lexiconentries", "lexiconentry", "lexiconimport", "lexicondraft", "lexiconversions", "lexiconversion",
-	"policy", "answers", "answer", "review", "sample", "disputes", "classifier", "detectors",
+	"policy", "policytry", "answers", "answer", "review", "sample", "disputes", "classifier", "detectors",
 	"settings", "keys", "users", "staff", "me"}
 
 // console is the open site.

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/hegui/hegui/emergency"
 	"github.com/hegui/hegui/internal/web"
+	"github.com/hegui/hegui/lexicon"
 	"github.com/hegui/hegui/measures"
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/operator"
@@ -139,22 +141,77 @@ func emergencyRefusal(err error) error {
 	return nil
 }
 
-// conditions are what a row asks for, in the words of the policy file.
+// conditions are what a row asks for.
 func conditions(l moderation.Line) string {
-	var out []string
-	for _, f := range []struct {
-		name string
-		list []string
-	}{{"category", l.Category}, {"direction", l.Direction}, {"user", l.User}, {"tier", l.Tier}, {"detector", l.Detector}, {"profile", l.Profile}, {"service", l.Service}} {
-		if len(f.list) > 0 {
-			out = append(out, f.name+": "+strings.Join(f.list, ", "))
-		}
+	return cmp.Or(strings.Join(l.Conditions(), " · "), "—")
+}
+
+// maxPolicy bounds a policy that is tried, in bytes. Ours; policies are some kilobytes.
+const maxPolicy = 1 << 20
+
+// policyTrial is what the page of a trial shows.
+type policyTrial struct {
+	Can     bool
+	Trial   *lexicon.Trial
+	File    string
+	Problem string // why the file is no policy
+	Limit   float64
+	Target  float64
+	Risks   int
+}
+
+// tryPolicy shows what an uploaded policy would change; nothing is put in force and nothing is kept.
+func (c *console) tryPolicy(v *visit) error {
+	name, data, err := v.upload()
+	if err != nil {
+		return err
 	}
-	if l.Severity > 0 {
-		out = append(out, "severity ≥ "+string(rune('0'+l.Severity)))
+	d := policyTrial{Can: true, File: name, Limit: measures.OverBlockLimit, Target: measures.OverBlockTarget, Risks: len(measures.Risks())}
+	trial, err := c.trial(v.r.Context(), name, data)
+	status := http.StatusOK
+	var bad *web.Problem
+	switch {
+	case errors.As(err, &bad) && bad.Status == http.StatusBadRequest:
+		status, d.Problem = bad.Status, bad.Err.Error()
+	case err != nil:
+		return err
+	default:
+		d.Trial = &trial
 	}
-	if l.When != "" {
-		out = append(out, "when "+l.When)
+	return c.site.Render(v.w, v.r, status, "policytry", v.frame, d)
+}
+
+func (c *console) trial(ctx context.Context, name string, data []byte) (lexicon.Trial, error) {
+	var before *moderation.Policy
+	if c.Policy != nil {
+		before = c.Policy()
 	}
-	return cmp.Or(strings.Join(out, " · "), "—")
+	if before == nil {
+		return lexicon.Trial{}, &web.Problem{Status: http.StatusConflict, Key: "policy.elsewhere", Err: errors.New("this process serves no policy")}
+	}
+	if len(data) > maxPolicy {
+		return lexicon.Trial{}, &web.Problem{Status: http.StatusBadRequest, Field: "file", Key: "policy.too_large", Args: []any{maxPolicy >> 20}, Err: fmt.Errorf("%d bytes; a policy has at most %d", len(data), maxPolicy)}
+	}
+	after, err := moderation.ParsePolicy(name, data)
+	if err != nil {
+		return lexicon.Trial{}, &web.Problem{Status: http.StatusBadRequest, Field: "file", Key: "policy.bad_file", Args: []any{err.Error()}, Err: err}
+	}
+	return c.Words.TryPolicy(ctx, before, after)
+}
+
+// policyBody is the body of POST /api/v1/policy/try.
+type policyBody struct {
+	Text string `json:"text"` // the file's text, YAML
+}
+
+func (c *console) apiTryPolicy(v *visit) error {
+	var in policyBody
+	if err := decode(v, &in); err != nil {
+		return err
+	}
+	t, err := c.trial(v.r.Context(), "policy.yaml", []byte(in.Text))
+	if err != nil {
+		return err
+	}
+	return web.JSON(v.w, http.StatusOK, t)
 }

@@ -1,6 +1,10 @@
 package console
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +13,8 @@ import (
 	"github.com/hegui/hegui/emergency"
 	"github.com/hegui/hegui/internal/testkit"
 	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/lexicon"
+	"github.com/hegui/hegui/moderation"
 )
 
 // TestPolicyInBrowser: somebody else's emergency word is signed, one's own waits for another person, a form with a mistake keeps what was
@@ -62,4 +68,65 @@ func TestPolicyInBrowser(t *testing.T) {
 			tab.Shot("console-policy-" + lang + name)
 		}
 	}
+}
+
+const strictPolicy = `name: stricter
+rows:
+  - {name: fraud, category: [A1h], tier: [signal], direction: [in], user: [minor], action: refuse, reason: care}
+  - {name: signals, category: [A1h], tier: [signal], action: block}
+  - {name: block-tier, tier: [block], action: guide, reason: care}
+default: {action: allow}
+tests:
+  - {finding: {category: A1h, tier: signal}, direction: in, expect: refuse}
+`
+
+// TestPolicyTrialInBrowser: an uploaded policy is compared with the one in force and nothing changes; one that is none is told why.
+func TestPolicyTrialInBrowser(t *testing.T) {
+	b := testkit.OpenBrowser(t)
+	d := newDesk(t)
+	file := filepath.Join(t.TempDir(), "stricter.yaml")
+	if err := os.WriteFile(file, []byte(strictPolicy), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hash := d.rules.Hash()
+	tab := d.tab(b, t, "zh")
+	tab.Go(d.url + "/policy")
+	tab.Do(chromedp.SetUploadFiles(chromedp.ID("file"), []string{file}), chromedp.Click(chromedp.CSS("#try button.main")), chromedp.WaitVisible(chromedp.ID("result")))
+	tab.Wants("stricter", "全部通过", "输入 · 拦截", "refuse", "guide", "更宽", "输入 · 线索", "更严", "须回答的题目中，会被拒绝的比现行版本多")
+	tab.Fits()
+	for look, name := range map[testkit.Look]string{testkit.Desktop: "", testkit.Phone: "-phone", testkit.Night: "-night"} {
+		tab.As(look)
+		tab.Fits()
+		tab.Shot("console-policy-try" + name)
+	}
+	if d.rules.Hash() != hash {
+		t.Error("the policy in force has changed")
+	}
+}
+
+func TestPolicyTrial(t *testing.T) {
+	d := newDesk(t)
+	p := d.in()
+	var trial lexicon.Trial
+	body, err := json.Marshal(policyBody{strictPolicy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	decodeInto(t, p.send("/api/v1/policy/try", 200, string(body)), &trial)
+	if trial.Name != "stricter" || trial.Failed != "" || trial.Same() || trial.Before != d.rules.Hash() || trial.Figures.Bank.Texts != 2 {
+		t.Errorf("%+v", trial)
+	}
+	body, _ = json.Marshal(policyBody{string(moderation.DefaultPolicySource())})
+	decodeInto(t, p.send("/api/v1/policy/try", 200, string(body)), &trial)
+	if !trial.Same() || trial.Figures.Bank.Before != trial.Figures.Bank.After {
+		t.Errorf("the same policy: %+v", trial)
+	}
+	body, _ = json.Marshal(policyBody{strictPolicy + "  - {text: 怎样辨别刷单返利骗局？, direction: in, expect: allow}\n"})
+	decodeInto(t, p.send("/api/v1/policy/try", 200, string(body)), &trial)
+	if !strings.Contains(trial.Failed, "refuse") {
+		t.Errorf("%+v", trial)
+	}
+	wants(t, p.send("/api/v1/policy/try", 400, `{"text":"name: x\nrows: [{name: a, action: dance}]"}`), "dance")
+	d.as("auditor").send("/api/v1/policy/try", 403, `{"text":""}`)
+	wants(t, p.upload("/policy/try", 400, "bad.yaml", "rows: 5"), "不是可用的策略")
 }

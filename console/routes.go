@@ -67,6 +67,7 @@ var routes = []route{
 	{"POST", "/lexicon/versions/approve", operator.ManageLexicon, (*console).approveRollback, ""},
 
 	{"GET", "/policy", operator.View, (*console).policy, "nav.policy"},
+	{"POST", "/policy/try", operator.ManageLexicon, (*console).tryPolicy, ""},
 	{"POST", "/policy/measures", operator.ManageLexicon, (*console).declareMeasure, ""},
 	{"POST", "/policy/measures/sign", operator.ManageLexicon, (*console).signMeasure, ""},
 	{"POST", "/policy/measures/lift", operator.ManageLexicon, (*console).liftMeasure, ""},
@@ -136,6 +137,7 @@ var routes = []route{
 	{"POST", "/api/v1/lexicon/draft/approve", operator.ManageLexicon, (*console).apiApprove, ""},
 	{"POST", "/api/v1/lexicon/draft/discard", operator.ManageLexicon, (*console).apiDiscard, ""},
 	{"GET", "/api/v1/lexicon/versions", operator.View, (*console).apiVersions, ""},
+	{"POST", "/api/v1/policy/try", operator.ManageLexicon, (*console).apiTryPolicy, ""},
 	{"POST", "/api/v1/lexicon/rollback", operator.ManageLexicon, (*console).apiRollback, ""},
 	{"POST", "/api/v1/lexicon/rollback/approve", operator.ManageLexicon, (*console).apiApproveRollback, ""},
 	{"GET", "/api/v1/review", operator.View, (*console).apiReview, ""},

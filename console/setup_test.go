@@ -115,6 +115,11 @@ func newDesk(t testing.TB) *desk {
 			return []lexicon.Text{{ID: "q-1", Text: "怎样辨别刷单返利骗局？"}, {ID: "q-2", Text: "今天天气怎么样？"}}
 		},
 		Benign: func() []lexicon.Text { return []lexicon.Text{{ID: "b-1", Text: "周末去公园散步。"}} },
+		JudgeBy: func(p *moderation.Policy) lexicon.Judge {
+			return func(t lexicon.Text, f moderation.Finding) bool {
+				return p.At(moderation.Place{Scene: t.Scene()}).Decide(moderation.CaseOf(f)).Action.Stricter(moderation.Mask)
+			}
+		},
 	}}
 
 	d.reviews, err = review.Open(ctx, d.db, j, d.vault, ReviewSource(d.exchanges, d.services, d.words, func() []review.Question { return d.bank }))

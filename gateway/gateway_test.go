@@ -12,6 +12,7 @@ import (
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/label"
+	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/service"
 )
 
@@ -268,6 +269,15 @@ func TestUpstreamFailures(t *testing.T) {
 
 func TestProbesSeeWhatWorksAndWhatDoesNot(t *testing.T) {
 	h := setup(t, says("ok"), nil)
+	shipped, err := moderation.Compile(moderation.StarterEntries())
+	must(t, err)
+	h.gateway.o.Lexicon = func() *moderation.Lexicon { return shipped }
+	for _, r := range h.gateway.Probe(context.Background(), "demo") {
+		if !r.OK {
+			t.Errorf("with the lexicon that ships: %+v", r)
+		}
+	}
+	h = setup(t, says("ok"), nil)
 	for _, r := range h.gateway.Probe(context.Background(), "demo") {
 		if !r.OK {
 			t.Errorf("%+v", r)

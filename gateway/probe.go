@@ -106,7 +106,7 @@ func (g *Gateway) planted(svc service.Service) string {
 	lexicon, policy := g.o.Lexicon(), g.o.Policy()
 	in, out := policy.At(c.place("in")), policy.At(c.place("out"))
 	for _, e := range lexicon.Entries() {
-		if e.Tier != moderation.Block || e.Allow || e.Kind != moderation.Contain || len(e.Context) > 0 || !e.Scope.Holds(c.place("in").Scene) || !e.Scope.Holds(c.place("out").Scene) {
+		if e.Tier != moderation.Block || e.Kind != moderation.Contain || !e.Alone() || !e.Scope.Holds(c.place("in").Scene) || !e.Scope.Holds(c.place("out").Scene) {
 			continue
 		}
 		hit := moderation.CaseOf(moderation.Finding{Listed: &moderation.Listed{Entry: e.ID, Category: e.Category, Tier: e.Tier, Severity: e.Severity}})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hegui/hegui/measures"
 	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/moderation/decode"
 )
 
 // worstListed is how many entries Figures names.
@@ -36,6 +37,7 @@ type Evidence struct {
 	Benign  func() []Text                                                    // harmless text
 	Traffic func(ctx context.Context, each func(Text) error) (Window, error) // recently kept exchanges
 	Judge   func() (Judge, error)                                            // the policy, read now; nil: hits of the block tier refuse
+	JudgeBy func(*moderation.Policy) Judge                                   // any policy; nil: none is tried
 }
 
 // Judge tells whether a hit in a text refuses it.
@@ -140,13 +142,24 @@ func (f Figures) Passes() bool { return len(f.Concerns()) == 0 }
 
 // Measure runs the old and the new lexicon over the evidence. Texts leave it as ids and counts only.
 func Measure(ctx context.Context, before, after *moderation.Lexicon, ev Evidence, now time.Time) (Figures, error) {
-	g := gate{before: before, after: after, refuses: BlockTier, culprits: map[string]*Culprit{}, shadow: map[bucketKey]*Bucket{}, wordings: map[string]*wordings{}}
+	judge := Judge(BlockTier)
 	if ev.Judge != nil {
 		var err error
-		if g.refuses, err = ev.Judge(); err != nil {
+		if judge, err = ev.Judge(); err != nil {
 			return Figures{}, fmt.Errorf("lexicon: measure: %w", err)
 		}
 	}
+	return compare(ctx, gate{before: before, after: after, refusedBefore: judge, refusedAfter: judge}, ev, now)
+}
+
+// MeasureJudges runs one lexicon over the evidence and tells what two judges, such as two policies, refuse by its hits.
+func MeasureJudges(ctx context.Context, l *moderation.Lexicon, before, after Judge, ev Evidence, now time.Time) (Figures, error) {
+	return compare(ctx, gate{before: l, after: l, refusedBefore: before, refusedAfter: after}, ev, now)
+}
+
+func compare(ctx context.Context, g gate, ev Evidence, now time.Time) (Figures, error) {
+	g.culprits, g.shadow, g.wordings = map[string]*Culprit{}, map[bucketKey]*Bucket{}, map[string]*wordings{}
+	before, after := g.before, g.after
 	f := Figures{At: now.UTC().Truncate(time.Millisecond), Before: before.Hash(), After: after.Hash(), Entries: after.Len()}
 	for _, set := range []struct {
 		texts func() []Text
@@ -203,7 +216,8 @@ type bucketKey struct {
 
 type gate struct {
 	before, after *moderation.Lexicon
-	refuses       Judge
+	refusedBefore Judge
+	refusedAfter  Judge
 	culprits      map[string]*Culprit
 	shadow        map[bucketKey]*Bucket
 	wordings      map[string]*wordings
@@ -229,14 +243,14 @@ func (g *gate) harmless(t Text, share *Share, count func(*Culprit) *int) {
 	}
 	once(&share.Texts, &seen.text)
 	for _, f := range scan(g.before, t) {
-		if g.refuses(t, f) {
+		if g.refusedBefore(t, f) {
 			once(&share.Before, &seen.before)
 			break
 		}
 	}
 	blamed := map[string]bool{}
 	for _, f := range scan(g.after, t) {
-		if !g.refuses(t, f) || blamed[f.Entry] {
+		if !g.refusedAfter(t, f) || blamed[f.Entry] {
 			continue
 		}
 		if len(blamed) == 0 {
@@ -279,7 +293,11 @@ func (g *gate) talk(t Text, share *Share) {
 	}
 }
 
-// scan reads a text as the gateway would.
+// scan reads a text as the gateway would, what is encoded in a question too.
 func scan(l *moderation.Lexicon, t Text) []moderation.Finding {
-	return l.ScanIn(t.Scene(), []byte(t.Text))
+	if t.Direction == "out" {
+		return l.ScanIn(t.Scene(), []byte(t.Text))
+	}
+	found, _ := decode.Scan(l, t.Scene(), []byte(t.Text))
+	return found
 }

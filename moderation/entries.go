@@ -44,6 +44,11 @@ type Entry struct {
 	Expires  string    `json:"expires,omitempty"`  // last day in force, YYYY-MM-DD; "" never
 }
 
+// Alone tells whether the entry's text by itself, with nothing around it, is a hit: it asks for nothing near it.
+func (e Entry) Alone() bool {
+	return !e.Allow && (e.Kind == Contain || e.Kind == Whole) && !slices.ContainsFunc(e.Context, func(x Context) bool { return x.Rule != NotNear })
+}
+
 // Forms are the disguises that an entry is recognised in, besides those folding undoes for every entry.
 type Forms struct {
 	Separated bool `json:"separated,omitempty"` // with a space or sign between its characters; three characters or more

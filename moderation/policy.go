@@ -123,6 +123,26 @@ type Line struct {
 	Decision                                                    Decision
 }
 
+// Conditions are what the row asks for, in the words of the policy file; none for a row that matches everything.
+func (l Line) Conditions() []string {
+	var out []string
+	for _, f := range []struct {
+		name string
+		list []string
+	}{{"category", l.Category}, {"direction", l.Direction}, {"user", l.User}, {"tier", l.Tier}, {"detector", l.Detector}, {"profile", l.Profile}, {"service", l.Service}} {
+		if len(f.list) > 0 {
+			out = append(out, f.name+": "+strings.Join(f.list, ", "))
+		}
+	}
+	if l.Severity > 0 {
+		out = append(out, fmt.Sprintf("severity ≥ %d", l.Severity))
+	}
+	if l.When != "" {
+		out = append(out, "when "+l.When)
+	}
+	return out
+}
+
 // Lines are the rows in their order; the default stands last, under the name "default".
 func (p *Policy) Lines() []Line {
 	var out []Line

@@ -137,7 +137,7 @@ func named(name string, l *moderation.Lexicon) []judged {
 				continue
 			}
 			j.Entries++
-			if e.Kind == moderation.Contain && !slices.ContainsFunc(e.Context, func(x moderation.Context) bool { return x.Rule != moderation.NotNear }) {
+			if e.Kind == moderation.Contain && e.Alone() {
 				j.planted = append(j.planted, e.Text)
 			}
 		}

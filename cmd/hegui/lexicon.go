@@ -37,7 +37,7 @@ func (in *installation) workbench(ctx context.Context) (*lexicon.Workbench, erro
 		return nil, err
 	}
 	return &lexicon.Workbench{Register: register, Base: in.lists, Accept: in.config.accept, Cache: lexicon.Cache(filepath.Join(in.config.Data, "cache")),
-		Evidence: lexicon.Evidence{Bank: mustAnswer, Benign: benign, Traffic: in.talk, Judge: in.judge}}, nil
+		Evidence: lexicon.Evidence{Bank: mustAnswer, Benign: benign, Traffic: in.talk, Judge: in.judge, JudgeBy: in.judgeBy}}, nil
 }
 
 // lists are those below the register: the configuration's, and what is in force for a time.

@@ -35,6 +35,7 @@ type cli struct {
 	Doctor     doctorCmd     `cmd:"" help:"Check this machine and installation, and say how to mend what is wrong."`
 	Check      checkCmd      `cmd:"" help:"Compute the obligation register now."`
 	Lexicon    lexiconCmd    `cmd:"" help:"The installation's word lists: import, measure, publish."`
+	Policy     policyCmd     `cmd:"" help:"What follows from a finding: the table, and trying another."`
 	Answers    answersCmd    `cmd:"" help:"Approved answers (代答): import, approve, try."`
 	Emergency  emergencyCmd  `cmd:"" help:"What is stricter for a time: words on an order, periods."`
 	Screen     screenCmd     `cmd:"" help:"Look through a file with the lexicon; JSON lines out."`
