@@ -23,7 +23,14 @@ const secretLen = 43
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-const selectKeys = `SELECT id, service, application, secret, hint, created_ms, expires_ms, revoked_ms, contract FROM service_key ORDER BY id`
+const (
+	selectKeys = `SELECT id, service, application, secret, hint, created_ms, expires_ms, revoked_ms, contract FROM service_key ORDER BY id`
+	isKey      = `SELECT id FROM service_key WHERE secret = $1`
+)
+
+// missPause is how often a key that is not known here is looked up in the database: often enough for one that another process issued a
+// moment ago, and no more often however many wrong keys come. Ours.
+const missPause = 250 * time.Millisecond
 
 type keyRow struct {
 	ID          string `db:"id"`
@@ -183,7 +190,8 @@ func (r *Register) Keys(ctx context.Context) ([]Key, error) {
 	return out, nil
 }
 
-// Authenticate finds the key of a secret, from memory. ErrUnknownKey, ErrExpiredKey and ErrRevokedKey say why not; with
+// Authenticate finds the key of a secret, from memory; one that is not there is looked up once, for another process may have issued it a
+// moment ago, but at most every missPause. ErrUnknownKey, ErrExpiredKey and ErrRevokedKey say why not; with
 // the latter two the key is returned too, so that the refusal can be recorded under its application.
 // The look-up goes by the SHA-256 of the secret, so its timing tells nothing about secrets that exist.
 func (r *Register) Authenticate(ctx context.Context, secret string, now time.Time) (Key, error) {
@@ -192,7 +200,11 @@ func (r *Register) Authenticate(ctx context.Context, secret string, now time.Tim
 		return Key{}, ErrUnknownKey
 	}
 	copy(buf[:], secret)
-	k, ok := r.current().keys[sha256.Sum256(buf[:])]
+	hash := sha256.Sum256(buf[:])
+	k, ok := r.current().keys[hash]
+	if !ok && r.issuedElsewhere(ctx, hash, now) {
+		k, ok = r.snap.Load().keys[hash]
+	}
 	switch {
 	case !ok:
 		return Key{}, ErrUnknownKey
@@ -202,4 +214,17 @@ func (r *Register) Authenticate(ctx context.Context, secret string, now time.Tim
 		return k, ErrExpiredKey
 	}
 	return k, nil
+}
+
+// issuedElsewhere looks in the database for a key that is not in memory, and reads everything again when it is there. One caller looks,
+// the others and those who come too soon are told no; when the database is away nothing is known of the key.
+func (r *Register) issuedElsewhere(ctx context.Context, hash [32]byte, now time.Time) bool {
+	at, last := now.UnixNano(), r.missed.Load()
+	if at-last < int64(missPause) || !r.missed.CompareAndSwap(last, at) {
+		return false
+	}
+	if _, err := store.Row[string](ctx, r.db.R, isKey, hash[:]); err != nil {
+		return false
+	}
+	return r.refresh(ctx) == nil
 }

@@ -31,6 +31,7 @@ type Register struct {
 	snap   atomic.Pointer[snapshot]
 	reload sync.Mutex
 	tried  atomic.Int64 // Unix nanoseconds of the last reload begun by a reader
+	missed atomic.Int64 // and of the last look-up of a key that is not in memory
 }
 
 // snapshot is everything in force, as read at one Generation. It is never changed.

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -182,6 +183,50 @@ func TestDeclareRefuses(t *testing.T) {
 	if err := r.Declare(t.Context(), who, d); err == nil || !strings.Contains(err.Error(), "already in force with another wording") {
 		t.Errorf("a text in force was changed: %v", err)
 	}
+}
+
+// TestNewKeyOpensAtOnce: a key that another process has just issued is known on its first use; wrong keys, however many, cost one look
+// each missPause.
+func TestNewKeyOpensAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, r *Register, j *journal.Journal, db *store.DB) {
+		if err := r.Declare(t.Context(), who, sample(t)); err != nil {
+			t.Fatal(err)
+		}
+		other, err := Open(t.Context(), db, j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.tried.Store(time.Now().Add(time.Hour).UnixNano()) // it does not learn of the change by itself
+		issue := func() string {
+			t.Helper()
+			_, secret, err := other.IssueKey(t.Context(), who, Key{Service: "demo", Application: "app"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return secret
+		}
+		now := time.Now()
+		if k, err := r.Authenticate(t.Context(), issue(), now); err != nil || k.Service != "demo" {
+			t.Errorf("a new key: %+v, %v", k, err)
+		}
+		wrong := func(i int) string { return fmt.Sprintf("%s%043d", KeyPrefix, i) }
+		now = now.Add(missPause)
+		if _, err := r.Authenticate(t.Context(), wrong(0), now); !errors.Is(err, ErrUnknownKey) {
+			t.Error(err)
+		}
+		another := issue()
+		for i := range 10_000 {
+			if _, err := r.Authenticate(t.Context(), wrong(i), now.Add(missPause-1)); !errors.Is(err, ErrUnknownKey) {
+				t.Fatal(err)
+			}
+		}
+		if r.missed.Load() != now.UnixNano() {
+			t.Error("wrong keys were looked up again")
+		}
+		if _, err := r.Authenticate(t.Context(), another, now.Add(missPause)); err != nil {
+			t.Errorf("after the pause: %v", err)
+		}
+	})
 }
 
 func TestKeys(t *testing.T) {

@@ -12,6 +12,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -54,6 +55,9 @@ func main() {
 		os.Exit(1)
 	}
 }
+
+// patience bounds a command: it runs at the lowest priority, and a machine that the requests fill leaves it nothing.
+const patience = 3 * time.Minute
 
 // What requests are made of. always is refused by every version, sometimes by every second one.
 const (
@@ -104,7 +108,15 @@ func run(o options, w io.Writer) error {
 		return fmt.Errorf("%w\n%s", err, log.String())
 	}
 	hegui := func(args ...string) error {
-		if out, err := exec.Command("nice", append(append([]string{"-n", "19", bin}, args...), "--data", data)...).CombinedOutput(); err != nil {
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		out, err := exec.CommandContext(ctx, "nice", append(append([]string{"-n", "19", bin}, args...), "--data", data)...).CombinedOutput()
+		fmt.Fprintf(os.Stderr, "bench/swap: hegui %s: %s\n", strings.Join(args[:2], " "), time.Since(began).Round(time.Millisecond))
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("hegui %s was not done after %s: this machine has no time left for it at %d requests a second; lower -rate", strings.Join(args, " "), patience, o.rate)
+		case err != nil:
 			return fmt.Errorf("hegui %s: %w\n%s", strings.Join(args, " "), err, out)
 		}
 		return nil
@@ -148,6 +160,9 @@ func run(o options, w io.Writer) error {
 		time.Sleep(o.quiet)
 	}
 	results := l.stop()
+	if n := l.unsent.Load(); n > uint64(o.rate) {
+		return fmt.Errorf("%d of %d requests were due and not sent: this machine does not keep up %d a second; lower -rate", n, n+uint64(len(results)), o.rate)
+	}
 	return report(w, o, len(words), results, swaps)
 }
 
@@ -217,6 +232,8 @@ type load struct {
 	quit    chan struct{}
 	due     chan time.Time
 	sent    atomic.Uint64
+	unsent  atomic.Uint64
+	stopped atomic.Bool
 	wait    sync.WaitGroup
 	results [][]result
 }
@@ -227,6 +244,10 @@ func (l *load) start() {
 	for i := range l.o.workers {
 		l.wait.Go(func() {
 			for due := range l.due {
+				if l.stopped.Load() { // due, and the machine never came to it
+					l.unsent.Add(1)
+					continue
+				}
 				wrong := l.ask(int(l.sent.Add(1) % 4))
 				l.results[i] = append(l.results[i], result{due, time.Since(due), wrong})
 			}
@@ -250,6 +271,7 @@ func (l *load) start() {
 }
 
 func (l *load) stop() []result {
+	l.stopped.Store(true)
 	close(l.quit)
 	l.wait.Wait()
 	return slices.Concat(l.results...)
