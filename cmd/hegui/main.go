@@ -86,6 +86,13 @@ type exited int
 
 func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
 
+func newParser(c *cli, o out, ctx context.Context) (*kong.Kong, error) {
+	return kong.New(c, kong.Name("hegui"), kong.Writers(o.stdout, o.stderr), kong.UsageOnError(),
+		kong.Description("hegui 合规: the compliance platform for generative-AI services in China."),
+		kong.Exit(func(n int) { panic(exited(n)) }),
+		kong.Bind(o), kong.BindTo(ctx, (*context.Context)(nil)))
+}
+
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -97,10 +104,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		}
 	}()
 	var c cli
-	parser, err := kong.New(&c, kong.Name("hegui"), kong.Writers(stdout, stderr), kong.UsageOnError(),
-		kong.Description("hegui 合规: the compliance platform for generative-AI services in China."),
-		kong.Exit(func(n int) { panic(exited(n)) }),
-		kong.Bind(out{stdout, stderr}), kong.BindTo(ctx, (*context.Context)(nil)))
+	parser, err := newParser(&c, out{stdout, stderr}, ctx)
+	if err == nil && wantsChinese() {
+		err = errors.Join(inChinese(parser), kong.Help(chineseHeadings).Apply(parser))
+	}
 	if err != nil {
 		fmt.Fprintln(stderr, "hegui:", err)
 		return exitFailure

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestEveryHelpIsInChineseToo: no text of the command line lacks a Chinese one, and the table has none that nothing says.
+func TestEveryHelpIsInChineseToo(t *testing.T) {
+	table, err := chineseHelp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c cli
+	k, err := newParser(&c, out{}, t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	unused := map[string]bool{}
+	for en := range table {
+		unused[en] = true
+	}
+	if table[k.Model.Help] == "" {
+		t.Errorf("no Chinese for %q", k.Model.Help)
+	}
+	delete(unused, k.Model.Help)
+	_ = eachHelp(k.Model.Node, func(_ *string, key, _ string) error {
+		if table[key] == "" {
+			t.Errorf("no Chinese for %q", key)
+		}
+		delete(unused, key)
+		return nil
+	})
+	for en := range unused {
+		t.Errorf("nothing says %q", en)
+	}
+	if err := inChinese(k); err != nil {
+		t.Error(err)
+	}
+	_ = eachHelp(k.Model.Node, func(help *string, key, enum string) error {
+		if !strings.ContainsFunc(*help, func(r rune) bool { return r > 0x2E80 }) && *help != enum {
+			t.Errorf("%q stayed %q", key, *help)
+		}
+		return nil
+	})
+}
