@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -401,7 +403,7 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// TestUnknownLoginCostsTheSame compares work, not time: both paths must compute one argon2id hash of the same cost.
+// TestUnknownLoginCostsTheSame compares work, not time: both paths must fill the memory of one argon2id hash of the same cost.
 func TestUnknownLoginCostsTheSame(t *testing.T) {
 	h, err := newHasher()
 	if err != nil {
@@ -411,20 +413,21 @@ func TestUnknownLoginCostsTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	timed := func(stored string) time.Duration {
-		best := time.Hour
-		for range 5 {
-			start := time.Now()
-			if ok, err := h.matches(t.Context(), stored, "guess"); ok || err != nil {
-				t.Fatalf("matched %q: %v", stored, err)
-			}
-			best = min(best, time.Since(start))
+	filled := func(stored string) int {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if ok, err := h.matches(t.Context(), stored, "guess"); ok || err != nil {
+			t.Fatalf("matched %q: %v", stored, err)
 		}
-		return best
+		runtime.ReadMemStats(&after)
+		return int(after.TotalAlloc-before.TotalAlloc) >> 20
 	}
-	known, unknown := timed(real), timed("")
-	if unknown < known/3 || known < unknown/3 {
-		t.Errorf("a wrong password takes %s, an unknown login %s", known, unknown)
+	cost := hashMemory >> 10 // MiB
+	if known, unknown := filled(real), filled(""); known != cost || unknown != cost {
+		t.Errorf("a wrong password fills %d MiB, an unknown login %d, want %d", known, unknown, cost)
+	}
+	if params := func(hash string) []string { return strings.Split(hash, "$")[:4] }; !slices.Equal(params(real), params(h.dummy)) {
+		t.Errorf("%v, %v", params(real), params(h.dummy))
 	}
 	if ok, err := h.matches(t.Context(), real, password); !ok || err != nil {
 		t.Errorf("the right password: %v %v", ok, err)

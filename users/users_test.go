@@ -185,9 +185,9 @@ func TestFollowsOtherProcesses(t *testing.T) {
 		if _, err := other.Suspend(t.Context(), who, u.Subject, "test", time.Time{}); err != nil {
 			t.Fatal(err)
 		}
-		for end := time.Now().Add(time.Second); !find(t, r, "sun").Suspended(time.Now()); time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); !find(t, r, "sun").Suspended(time.Now()); time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatal("a suspension decided elsewhere is not seen after a second")
+				t.Fatal("a suspension decided elsewhere is not seen")
 			}
 		}
 		// New users elsewhere move the Generation; a known one must still be found when the database is gone.

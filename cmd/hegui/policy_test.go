@@ -43,7 +43,7 @@ tests:
 	}
 	wait := func(what string, done func() bool) {
 		t.Helper()
-		for end := time.Now().Add(10 * time.Second); !done(); time.Sleep(50 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); !done(); time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatal(what)
 			}

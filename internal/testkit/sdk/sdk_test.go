@@ -182,7 +182,7 @@ func (m *slowModel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // left waits a little until the request with this marker was given up.
 func (m *slowModel) left(marker string) (int64, bool) {
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		m.mu.Lock()
 		at, ok := m.at[marker]
 		m.mu.Unlock()
@@ -246,13 +246,13 @@ func serve(t *testing.T, bin string, more ...string) installation {
 			if err != nil {
 				t.Errorf("hegui did not end in good order: %v", err)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			_ = cmd.Process.Kill()
 			<-ended
 			t.Errorf("hegui did not end within 20 s of SIGTERM\n%s", log.String())
 		}
 	})
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		var i installation
 		b, err := os.ReadFile(filepath.Join(data, "demo.json"))
 		if err != nil || json.Unmarshal(b, &i) != nil || i.Gateway == "" {
