@@ -12,8 +12,11 @@ import (
 // Kind is what rows of a policy ask for.
 const Kind = "linear"
 
-// DefaultSpan is the number of characters of a long text that are scored together.
-const DefaultSpan = 400
+// DefaultSpan is the number of characters of a long text that are scored together: few, for a harmful sentence among hundreds of
+// harmless characters would be thinned to nothing. Measured on COLD dev, each text between 300 harmless characters on either side:
+// with 60 a quarter of the harmful ones is found and 1.8 % of the others hit, with 400 none of either; alone 60 % and 6.6 %, against
+// 62 % and 7.4 %. Ours.
+const DefaultSpan = 60
 
 // DetectorOptions of a Detector; zero values are the defaults.
 type DetectorOptions struct {
