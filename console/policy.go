@@ -151,7 +151,6 @@ const maxPolicy = 1 << 20
 
 // policyTrial is what the page of a trial shows.
 type policyTrial struct {
-	Can     bool
 	Trial   *lexicon.Trial
 	File    string
 	Problem string // why the file is no policy
@@ -166,13 +165,13 @@ func (c *console) tryPolicy(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d := policyTrial{Can: true, File: name, Limit: measures.OverBlockLimit, Target: measures.OverBlockTarget, Risks: len(measures.Risks())}
+	d := policyTrial{File: name, Limit: measures.OverBlockLimit, Target: measures.OverBlockTarget, Risks: len(measures.Risks())}
 	trial, err := c.trial(v.r.Context(), name, data)
 	status := http.StatusOK
 	var bad *web.Problem
 	switch {
 	case errors.As(err, &bad) && bad.Status == http.StatusBadRequest:
-		status, d.Problem = bad.Status, bad.Err.Error()
+		status, d.Problem = bad.Status, c.site.Catalogue().T(v.lang, bad.Key, bad.Args...)
 	case err != nil:
 		return err
 	default:

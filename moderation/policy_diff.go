@@ -2,8 +2,8 @@ package moderation
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hegui/hegui/measures"
@@ -64,15 +64,40 @@ func dimensions(policies ...*Policy) []dimension {
 	return []dimension{users, profiles, services, detectors, severities, scores}
 }
 
+// attempt is one combination of what the dimensions try.
+type attempt struct {
+	pick  []string // by dimension
+	place Place
+	c     Case
+}
+
+// attempts are all combinations, for texts going one way.
+func attempts(dims []dimension, direction string) []attempt {
+	list := []attempt{{}}
+	for _, d := range dims {
+		var longer []attempt
+		for _, a := range list {
+			for _, v := range d.values {
+				longer = append(longer, attempt{pick: append(slices.Clone(a.pick), v)})
+			}
+		}
+		list = longer
+	}
+	for i := range list {
+		a := &list[i]
+		a.place = Place{Scene: Scene{User: a.pick[0], Service: a.pick[2], Direction: direction}, Profile: a.pick[1], OnViolation: Stop}
+		a.c.Detector = a.pick[3]
+		a.c.Severity, _ = strconv.Atoi(a.pick[4]) // our own numbers
+		a.c.Score, _ = strconv.ParseFloat(a.pick[5], 64)
+	}
+	return list
+}
+
 // Differences lists what one policy decides otherwise than another, for findings of every category, tier and direction, tried with every
-// user class and with the profiles, services, detectors, severities and scores that the policies speak of (up to eight of each). Expressions are tried, not
-// understood: what they say of single entries and forms does not show. The order is by direction, tier and categories.
+// user class and with the profiles, services, detectors, severities and scores that the policies speak of (up to eight of each). Expressions
+// are tried, not understood: what they say of single entries and forms does not show. The order is by direction, tier and categories.
 func Differences(before, after *Policy) []Difference {
 	dims := dimensions(before, after)
-	cases := 1
-	for _, d := range dims {
-		cases *= len(d.values)
-	}
 	type key struct {
 		direction     string
 		tier          Tier
@@ -81,41 +106,20 @@ func Differences(before, after *Policy) []Difference {
 	}
 	found := map[key]*Difference{}
 	for _, direction := range []string{"in", "out"} {
+		tried := attempts(dims, direction)
 		for _, tier := range tiers {
 			for _, risk := range measures.Risks() {
-				changed := map[[2]Action][]map[string]bool{} // by change, by dimension: the values that it was seen with
-				counts := map[[2]Action]int{}
-				for n := range cases {
-					pick, rest := make([]string, len(dims)), n
-					for i, d := range dims {
-						pick[i] = d.values[rest%len(d.values)]
-						rest /= len(d.values)
-					}
-					place := Place{Scene: Scene{Service: pick[2], Direction: direction, User: pick[0]}, Profile: pick[1], OnViolation: Stop}
-					c := Case{Category: risk.ID, Tier: tier, Detector: pick[3]}
-					_, _ = fmt.Sscan(pick[4], &c.Severity) // our own numbers
-					_, _ = fmt.Sscan(pick[5], &c.Score)
-					change := [2]Action{before.At(place).Decide(c).Action, after.At(place).Decide(c).Action}
-					if change[0] == change[1] {
-						continue
-					}
-					if changed[change] == nil {
-						changed[change] = make([]map[string]bool, len(dims))
-						for i := range dims {
-							changed[change][i] = map[string]bool{}
-						}
-					}
-					counts[change]++
-					for i := range dims {
-						changed[change][i][pick[i]] = true
+				changed := map[[2]Action][]attempt{}
+				for _, a := range tried {
+					a.c.Category, a.c.Tier = risk.ID, tier
+					if was, is := before.At(a.place).Decide(a.c).Action, after.At(a.place).Decide(a.c).Action; was != is {
+						changed[[2]Action{was, is}] = append(changed[[2]Action{was, is}], a)
 					}
 				}
-				for change, seen := range changed {
+				for change, with := range changed {
 					d := Difference{Direction: direction, Tier: tier, Before: change[0], After: change[1]}
-					for i, dim := range dims {
-						if counts[change] < cases && len(seen[i]) < len(dim.values) {
-							d.Where = append(d.Where, dim.name+": "+dim.list(seen[i]))
-						}
+					if len(with) < len(tried) {
+						d.Where = narrowed(dims, with)
 					}
 					k := key{direction, tier, change[0], change[1], strings.Join(d.Where, "\n")}
 					if found[k] == nil {
@@ -135,6 +139,20 @@ func Differences(before, after *Policy) []Difference {
 			slices.Compare(a.Where, b.Where), strings.Compare(string(a.After), string(b.After)), strings.Compare(string(a.Before), string(b.Before)))
 	})
 	return out
+}
+
+// narrowed names the dimensions of which not every value was decided otherwise, with those that were.
+func narrowed(dims []dimension, with []attempt) (where []string) {
+	for i, d := range dims {
+		seen := map[string]bool{}
+		for _, a := range with {
+			seen[a.pick[i]] = true
+		}
+		if len(seen) < len(d.values) {
+			where = append(where, d.name+": "+d.list(seen))
+		}
+	}
+	return where
 }
 
 // list writes values in the order they are tried.

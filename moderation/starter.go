@@ -44,7 +44,7 @@ func StarterEntries() []Entry {
 }
 
 // aboutCrime are words of those who report a crime or tell of one. Words that advertisements have as well (beware, refuse, safe) are
-// not among them.
+// not among them. Ours.
 func aboutCrime() []string {
 	return []string{"举报", "报警", "警方", "抓获", "查获", "破获", "缴获", "被捕", "逮捕", "被抓", "被判", "判刑", "获刑", "涉嫌", "犯罪", "犯法", "嫌疑人", "受害人",
 		"report", "reported", "police", "arrested", "convicted", "sentenced", "crime", "criminal", "victim"}

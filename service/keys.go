@@ -223,6 +223,8 @@ func (r *Register) issuedElsewhere(ctx context.Context, hash [32]byte, now time.
 	if at-last < int64(missPause) || !r.missed.CompareAndSwap(last, at) {
 		return false
 	}
+	ctx, cancel := context.WithTimeout(ctx, reloadLimit)
+	defer cancel()
 	if _, err := store.Row[string](ctx, r.db.R, isKey, hash[:]); err != nil {
 		return false
 	}

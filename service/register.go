@@ -49,6 +49,9 @@ type snapshot struct {
 // reloadPause is how often readers may start a reload while other registers keep the Generation moving.
 const reloadPause = 100 * time.Millisecond
 
+// reloadLimit is how long a reader waits for the database before it goes on with what it has.
+const reloadLimit = 5 * time.Second
+
 // Open migrates the tables and reads what is in force.
 func Open(ctx context.Context, db *store.DB, j *journal.Journal) (*Register, error) {
 	files, err := fs.Sub(migrations, "sql")
@@ -76,7 +79,7 @@ func (r *Register) current() *snapshot {
 	if now-last < int64(reloadPause) || !r.tried.CompareAndSwap(last, now) {
 		return s
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), reloadLimit)
 	defer cancel()
 	if r.refresh(ctx) != nil {
 		return s

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hegui/hegui/detector"
@@ -188,7 +189,8 @@ func judgesOf(o options) ([]judged, *recording, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	chain := []judged{judges[len(judges)-3]} // the starter's block tier
+	starter := slices.IndexFunc(judges, func(j judged) bool { return j.Name == "starter, block" })
+	chain := []judged{judges[starter]}
 	for _, limit := range []float64{0.02, 0.05} {
 		l, err := learned(o.sets, limit)
 		if err != nil {

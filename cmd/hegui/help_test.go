@@ -12,7 +12,7 @@ func TestEveryHelpIsInChineseToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	var c cli
-	k, err := newParser(&c, out{}, t.Context())
+	k, err := newParser(t.Context(), &c, out{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,7 +86,8 @@ type exited int
 
 func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
 
-func newParser(c *cli, o out, ctx context.Context) (*kong.Kong, error) {
+// newParser makes the command line; its commands get o and ctx.
+func newParser(ctx context.Context, c *cli, o out) (*kong.Kong, error) {
 	return kong.New(c, kong.Name("hegui"), kong.Writers(o.stdout, o.stderr), kong.UsageOnError(),
 		kong.Description("hegui 合规: the compliance platform for generative-AI services in China."),
 		kong.Exit(func(n int) { panic(exited(n)) }),
@@ -104,7 +105,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		}
 	}()
 	var c cli
-	parser, err := newParser(&c, out{stdout, stderr}, ctx)
+	parser, err := newParser(ctx, &c, out{stdout, stderr})
 	if err == nil && wantsChinese() {
 		err = errors.Join(inChinese(parser), kong.Help(chineseHeadings).Apply(parser))
 	}
