@@ -83,7 +83,9 @@ type unit struct {
 }
 
 // resolves tells an escape, also one that only the end of the text ends.
-func (u unit) resolves() bool { return u.state == escapeWhole || u.state == escapeOpen && u.n > 0 && !u.turned }
+func (u unit) resolves() bool {
+	return u.state == escapeWhole || u.state == escapeOpen && u.n > 0 && !u.turned
+}
 
 // nextUnit reads one; turning tells that the text stands behind an override.
 func nextUnit(text []byte, turning bool) unit {

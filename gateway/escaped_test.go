@@ -154,7 +154,11 @@ func TestEscapedChunkInvariance(t *testing.T) {
 		if !strings.HasPrefix(text, cut.arguments) || got.Verdict == exchange.Allow && cut.arguments != text {
 			t.Fatalf("text %q shown %q (%s)", text, cut.arguments, got.Verdict)
 		}
-		for shown, all := range map[string]string{cut.arguments: text, unescaped(cut.arguments): unescaped(text)} {
+		reads := unescaped(text)
+		if strings.Contains(text, override) { // what is turned round begins with what comes last
+			reads = unescaped(cut.arguments)
+		}
+		for shown, all := range map[string]string{cut.arguments: text, unescaped(cut.arguments): reads} {
 			for _, f := range h.gateway.o.Lexicon().Scan([]byte(all)) {
 				if f.Tier == "block" && f.End <= len(shown) {
 					t.Fatalf("leaked: %q", cut.arguments)
