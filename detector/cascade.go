@@ -267,6 +267,9 @@ func (d *Detector) needed(ctx context.Context, q moderation.Query) (bool, verdic
 		if a.Outcome == moderation.Unavailable {
 			need, v.known = true, false
 		}
+		if d.o.Ask == Unsure && a.Score > 0 && a.Score >= d.o.Low && a.Score <= d.o.High {
+			need = true
+		}
 		for _, f := range a.Findings {
 			v.found = true
 			if d.o.Ask == Hit || f.Score >= d.o.Low && f.Score <= d.o.High {

@@ -64,6 +64,10 @@ func (c cheap) Check(_ context.Context, q moderation.Query) (moderation.Judgemen
 		score = 0.5
 	case strings.Contains(string(q.Text), "surely"):
 		score = 0.95
+	case strings.Contains(string(q.Text), "nearly"):
+		return moderation.Judgement{Outcome: moderation.Clear, Score: 0.4}, nil
+	case strings.Contains(string(q.Text), "hardly"):
+		return moderation.Judgement{Outcome: moderation.Clear, Score: 0.2}, nil
 	default:
 		return moderation.Judgement{Outcome: moderation.Clear}, nil
 	}
@@ -83,6 +87,7 @@ func TestWhoIsAskedWhen(t *testing.T) {
 	}{
 		{Always, "plain", true},
 		{Unsure, "plain", false}, {Unsure, "maybe", true}, {Unsure, "surely", false}, {Unsure, "down", true}, {Unsure, "word", false},
+		{Unsure, "nearly", true}, {Unsure, "hardly", false}, {Hit, "nearly", false},
 		{Hit, "plain", false}, {Hit, "maybe", true}, {Hit, "surely", true}, {Hit, "down", true}, {Hit, "word", true},
 	} {
 		s := scriptedHarm()

@@ -145,6 +145,12 @@ func (g *Gateway) alibaba(ctx context.Context, c *call) *Interruption {
 	if in != nil {
 		return in
 	}
+	if a.Approved != nil { // these plug-ins say an answer of ours only where they block
+		if a.Refusal, in = g.sayApproved(ctx, c, a); in != nil {
+			return in
+		}
+		a.Verdict, a.Reason = string(moderation.Guide), "approved_answer"
+	}
 	masked := ""
 	if a.Verdict == string(moderation.Mask) && len(texts) > 0 {
 		masked = string([]rune(texts[0])[min(len([]rune(before)), len([]rune(texts[0]))):])

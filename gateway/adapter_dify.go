@@ -110,6 +110,11 @@ func (g *Gateway) dify(ctx context.Context, c *call) *Interruption {
 	switch {
 	case ends(a.Verdict):
 		out.Flagged, out.Preset = true, a.Refusal
+	case a.Approved != nil:
+		if out.Preset, in = g.sayApproved(ctx, c, a); in != nil {
+			return in
+		}
+		out.Flagged = true
 	case a.Verdict == "mask":
 		out.Flagged, out.Action, out.Inputs = true, "overridden", q.Params.Inputs
 		for i, name := range names {

@@ -90,8 +90,7 @@ func (g *Gateway) litellm(ctx context.Context, c *call) *Interruption {
 		for i, text := range texts { // each an answer of its own, and an exchange of its own
 			one := c
 			if i > 0 {
-				one = g.newDetached(c.w, c.r, c.via)
-				one.key, one.service, one.user, one.vaultKey, one.name = c.key, c.service, c.user, c.vaultKey, c.name
+				one = g.beside(c)
 			}
 			a, all, in := g.verdictOnce(ctx, one, "out", nil, text)
 			if in != nil {

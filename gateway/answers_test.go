@@ -160,7 +160,7 @@ func TestNearQuestionsAreDrafted(t *testing.T) {
 }
 
 // TestApprovedAnswersThroughTheScreeningAPI: the application is told which answer to give, and the record says so; other questions, and
-// adapters, which have no place for one, get none.
+// shapes that have no place for one, get none.
 func TestApprovedAnswersThroughTheScreeningAPI(t *testing.T) {
 	h, _ := answering(t, noRow, says("x"), nil, refund)
 	r, a := h.slice("q", 0, "请问怎么申请退款呀？", true, "direction", "in")
@@ -182,5 +182,40 @@ func TestApprovedAnswersThroughTheScreeningAPI(t *testing.T) {
 	r = h.post("/v1/moderations", `{"input":"怎么申请退款"}`)
 	if rec := h.record(r); r.status != 200 || rec.Detached == "" || rec.Answer != "" {
 		t.Errorf("%d %+v", r.status, rec)
+	}
+}
+
+// TestApprovedAnswersThroughAdapters: Dify shows them as its preset response, the plug-ins that speak Alibaba's shapes in place of what they
+// block; each is judged as an answer before, and both exchanges are on record.
+func TestApprovedAnswersThroughAdapters(t *testing.T) {
+	worse := refund
+	worse.ID, worse.ZH, worse.Questions = "worse", "这里有 forbidden fruit。", []string{"哪里有水果"}
+	h, _ := answering(t, noRow, says("x"), nil, refund, worse)
+	ask := func(query string) (r reply, a difyAnswer) {
+		r = h.post("/v1/hegui/adapters/dify", `{"point":"app.moderation.input","params":{"app_id":"a","inputs":{},"query":"`+query+`"}}`)
+		must(t, json.Unmarshal([]byte(r.body), &a))
+		return r, a
+	}
+	r, a := ask("请问怎么申请退款呀？")
+	if !a.Flagged || a.Action != "direct_output" || a.Preset != refund.ZH {
+		t.Fatalf("Dify: %s", r.body)
+	}
+	if rec, _, err := h.exchanges.Get(t.Context(), a.Exchange); err != nil || rec.Answer != "refund@1" {
+		t.Errorf("%+v, %v", rec, err)
+	}
+	if r, a := ask("怎么撤销退款"); a.Flagged {
+		t.Errorf("another question: %s", r.body)
+	}
+	if r, a := ask("哪里有水果"); !a.Flagged || strings.Contains(a.Preset, "forbidden") {
+		t.Errorf("an answer that the guards refuse: %s", r.body)
+	}
+	for _, p := range []*plugin{{h: h, action: "TextModerationPlus", services: [2]string{"llm_query_moderation", "llm_response_moderation"}},
+		{h: h, action: "MultiModalGuard", services: [2]string{"query_security_check", "response_security_check"}}} {
+		if shown, instead := p.passes(false, "怎么申请退款"); shown || instead != refund.ZH {
+			t.Errorf("%s: %v %q: %s", p.action, shown, instead, p.last.body)
+		}
+		if shown, instead := p.passes(false, "怎么撤销退款"); !shown {
+			t.Errorf("%s, another question: %q", p.action, instead)
+		}
 	}
 }

@@ -183,7 +183,7 @@ func (g *Gateway) judgeInput(ctx context.Context, c *call, messages []byte, para
 		return judgedInput{no: in}, nil
 	}
 	var given *approved
-	if c.via == "api" { // the adapters' shapes have no place for one
+	if c.via == "api" || c.via == "dify" || c.via == "alibaba" { // the other shapes have no place for one
 		_ = approvedAnswer(ctx, g, c) // what it cannot do it has noted
 		given, c.approved = c.approved, nil
 	}
@@ -305,6 +305,25 @@ func (g *Gateway) verdictOnce(ctx context.Context, c *call, direction string, me
 		return nil, nil, unavailable("record_unavailable", "the record cannot be written at the moment, and nothing is answered without one")
 	}
 	return a, texts, nil
+}
+
+// sayApproved judges an approved answer that an adapter's peer is to show, as every answer is, in an exchange of its own.
+func (g *Gateway) sayApproved(ctx context.Context, c *call, a *ScreenAnswer) (text string, in *Interruption) {
+	out, _, in := g.verdictOnce(ctx, g.beside(c), "out", nil, a.Approved.Text)
+	switch {
+	case in != nil:
+		return "", in
+	case ends(out.Verdict):
+		return out.instead(), nil
+	}
+	return out.Text, nil
+}
+
+// beside is a further exchange of the same call.
+func (g *Gateway) beside(c *call) *call {
+	one := g.newDetached(c.w, c.r, c.via)
+	one.key, one.service, one.user, one.vaultKey, one.name = c.key, c.service, c.user, c.vaultKey, c.name
+	return one
 }
 
 // whoseScreening rebuilds the call that a screening belongs to, without its request.

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bytes"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/hegui/hegui/moderation"
@@ -11,8 +10,9 @@ import (
 
 const override = string(decode.Override)
 
-// escaped looks at what a channel's text says once its \uXXXX escapes are resolved: many programs write everything beyond ASCII so in
-// the arguments of tools, and a reader of the JSON sees the words. So it does with what a bidi override shows from right to left; such
+// escaped looks at what a channel's text says once its escapes are resolved: \uXXXX, for many programs write everything beyond ASCII so in
+// the arguments of tools and a reader of the JSON sees the words, and the character references of HTML, which whoever shows Markdown
+// resolves. So it does with what a bidi override shows from right to left; such
 // a stretch is shown as a whole. It stands behind the channel's own watch and is given what that lets
 // through, so what is shown still depends on the text alone. It begins at the first escape; before that the text says what it says,
 // and is not held back for what an escape may make of it: of an entry that is written half in letters and half in the text's first escape,
@@ -82,6 +82,11 @@ type unit struct {
 	goesOn bool // behind the unit, the override goes on
 }
 
+// resolves tells an escape, also one that only the end of the text ends.
+func (u unit) resolves() bool {
+	return u.state == escapeWhole || u.state == escapeOpen && u.n > 0 && !u.turned
+}
+
 // nextUnit reads one; turning tells that the text stands behind an override.
 func nextUnit(text []byte, turning bool) unit {
 	if turning || bytes.HasPrefix(text, []byte(override)) {
@@ -100,71 +105,21 @@ func nextUnit(text []byte, turning bool) unit {
 		}
 		return unit{n: n, state: escapeOpen, turned: true, goesOn: true}
 	}
-	if text[0] == '\\' {
+	if text[0] == '\\' || text[0] == '&' {
 		if r, n, state := escape(text); state != escapeNone {
 			return unit{n: n, r: r, state: state}
 		}
 	}
 	n := len(text)
-	if i := bytes.IndexByte(text[1:], '\\'); i >= 0 {
-		n = i + 1
+	for _, sign := range []byte{'\\', '&'} {
+		if i := bytes.IndexByte(text[1:n], sign); i >= 0 {
+			n = i + 1
+		}
 	}
 	if i := bytes.Index(text[:n], []byte(override)); i > 0 {
 		n = i
 	}
 	return unit{n: n}
-}
-
-type escapeState int
-
-const (
-	escapeNone  escapeState = iota
-	escapeOpen              // what is there may become one
-	escapeWhole             // one
-)
-
-// escape reads \uXXXX at the beginning of a text; surrogates in pairs.
-func escape(text []byte) (r rune, n int, state escapeState) {
-	one := func(text []byte) (rune, int, escapeState) {
-		for i := range 6 {
-			switch {
-			case i >= len(text):
-				return 0, 0, escapeOpen
-			case i == 0 && text[0] != '\\', i == 1 && text[1] != 'u':
-				return 0, 0, escapeNone
-			case i >= 2 && !hexDigit(text[i]):
-				return 0, 0, escapeNone
-			}
-		}
-		var v rune
-		for _, c := range text[2:6] {
-			v = v<<4 | rune(hexValue(c))
-		}
-		return v, 6, escapeWhole
-	}
-	r, n, state = one(text)
-	if state != escapeWhole || !utf16.IsSurrogate(r) {
-		return r, n, state
-	}
-	second, more, rest := one(text[n:])
-	switch {
-	case rest == escapeOpen:
-		return r, n, escapeOpen
-	case rest == escapeWhole && utf16.DecodeRune(r, second) != utf8.RuneError:
-		return utf16.DecodeRune(r, second), n + more, escapeWhole
-	}
-	return utf8.RuneError, n, escapeWhole
-}
-
-func hexDigit(c byte) bool {
-	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f'
-}
-
-func hexValue(c byte) byte {
-	if c <= '9' {
-		return c - '0'
-	}
-	return c | 0x20 - 'a' + 10
 }
 
 // recentBytes is how much before the first escape is looked at with it, and lettersKept how many letters behind the end a finding may
@@ -223,7 +178,7 @@ func firstEscape(text []byte) int {
 	at := 0
 	for at < len(text) {
 		u := nextUnit(text[at:], false)
-		if u.state == escapeWhole || u.turned {
+		if u.resolves() || u.turned {
 			break
 		}
 		at += max(u.n, 1)
@@ -257,7 +212,7 @@ func (e *escaped) resolve(text []byte) []byte {
 			for _, r := range seen {
 				say(letter{start: start, end: e.pos, r: r, turn: t})
 			}
-		case u.state == escapeWhole:
+		case u.resolves():
 			say(letter{start: start, end: e.pos, r: u.r, text: string(piece)})
 		default:
 			for i := 0; i < len(piece); {

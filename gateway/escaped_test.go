@@ -52,6 +52,14 @@ func TestEscapedArguments(t *testing.T) {
 		{"half of it, later", `{"a":"\u4f60","q":"禁果\u51fa售"}`, `{"a":"\u4f60","q":"`},
 		{"ASCII", `{"q":"\u0066orbidden fruit"}`, `{"q":"`},
 		{"late", `{"a":"` + strings.Repeat("好", 3000) + `","q":"禁\u679c出售"}`, `{"a":"` + strings.Repeat("好", 3000) + `","q":"禁`},
+		{"references of HTML", "说 &#31105;&#26524;&#x51fa;&#X552E;", "说 "},
+		{"half of them", "说 禁果&#20986;售", "说 禁果"},
+		{"references without an end", "说 &#31105&#26524&#20986&#21806", "说 "},
+		{"references behind zeros", "说 &#0000031105;&#26524;&#x00000000051fa;售", "说 "},
+		{"references by name", "&forbiddens; &lt;b&gt; forbidden&nbsp;fruit", "&forbiddens; &lt;b&gt; "},
+		{"references and escapes", `说 &#31105;\u679c&#20986;\u552e`, "说 "},
+		{"references, harmless", "AT&T a&b=c &amp; &copy; &#20320;&#x597d; &#; &#x; &#99999999; &#0; &bne; R&D", ""},
+		{"ends in a reference", "你&#205", ""},
 		{"a letter in the way", `{"q":"\u7981\u200b\u679c\u51fa\u552e"}`, `{"q":"`},
 		{"turned round", "{\"q\":\"\u202e售出果禁\u202c\"}", `{"q":"`},
 		{"turned round, to the line's end", "好\u202e售出果禁 abc\n{}", "好"},
@@ -130,7 +138,7 @@ func (r reply) arguments(t *testing.T, stream bool) string {
 func TestEscapedChunkInvariance(t *testing.T) {
 	var pieces atomic.Pointer[[]string]
 	h := setup(t, func(w http.ResponseWriter, r *http.Request) { sayInTool(w, true, *pieces.Load()) }, func(s *service.Service) { s.Label = label.UI })
-	parts := []string{`\u7981`, `\u679c`, `\u51fa\u552e`, `\u`, "u7981", `\ud83d`, `\ude00`, `禁果\u51fa`, `\u0041`, "forbidden fruit", "禁果出售", "禁", "果", "出", "售", `\\`, `"`, " ", "。", "plain ", "\u202e", "\u202e售出果禁", "\u202c", "\n", "售出", "果禁"}
+	parts := []string{`\u7981`, `\u679c`, `\u51fa\u552e`, `\u`, "u7981", `\ud83d`, `\ude00`, `禁果\u51fa`, `\u0041`, "forbidden fruit", "禁果出售", "禁", "果", "出", "售", `\\`, `"`, " ", "。", "plain ", "\u202e", "&#31105;", "&#26524", "&#x51fa;&#552e;", "&", "&#", "&nbsp;", "&amp", "\u202e售出果禁", "\u202c", "\n", "售出", "果禁"}
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom(parts), 1, 12).Draw(t, "text"), "")
 		run := func(p []string) (streamed, exchange.Record) {
@@ -146,7 +154,11 @@ func TestEscapedChunkInvariance(t *testing.T) {
 		if !strings.HasPrefix(text, cut.arguments) || got.Verdict == exchange.Allow && cut.arguments != text {
 			t.Fatalf("text %q shown %q (%s)", text, cut.arguments, got.Verdict)
 		}
-		for shown, all := range map[string]string{cut.arguments: text, unescaped(cut.arguments): unescaped(text)} {
+		reads := unescaped(text)
+		if strings.Contains(text, override) { // what is turned round begins with what comes last
+			reads = unescaped(cut.arguments)
+		}
+		for shown, all := range map[string]string{cut.arguments: text, unescaped(cut.arguments): reads} {
 			for _, f := range h.gateway.o.Lexicon().Scan([]byte(all)) {
 				if f.Tier == "block" && f.End <= len(shown) {
 					t.Fatalf("leaked: %q", cut.arguments)
@@ -166,7 +178,7 @@ func unescaped(text string) string {
 			text = text[n:]
 			continue
 		}
-		if r, n, state := escape([]byte(text)); state == escapeWhole {
+		if r, n, state := escape([]byte(text)); state == escapeWhole || state == escapeOpen && n == len(text) && n > 0 {
 			out.WriteRune(r)
 			text = text[n:]
 			continue

@@ -179,12 +179,24 @@ var plainByte = func() (t [256]bool) {
 	return t
 }()
 
+// threeBytes marks the bytes that begin a character of three bytes whatever continuation bytes follow, which most Chinese text is
+// made of.
+var threeBytes = func() (t [256]bool) {
+	for c := 0xE1; c <= 0xEF; c++ {
+		t[c] = c != 0xED
+	}
+	return t
+}()
+
 // scanString returns the index after the closing quote. Invalid UTF-8 is an error: what one parser repairs another drops.
 func scanString(b []byte, i int) (int, bool, error) {
 	escaped := false
 	for i++; i < len(b); {
 		for i < len(b) && plainByte[b[i]] {
 			i++
+		}
+		for i+2 < len(b) && threeBytes[b[i]] && b[i+1]&0xC0 == 0x80 && b[i+2]&0xC0 == 0x80 {
+			i += 3
 		}
 		if i == len(b) {
 			break

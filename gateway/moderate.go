@@ -134,7 +134,7 @@ func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
 // records that it did.
 func (s *inputScreen) partly() *Interruption {
 	if s.c.service.Modes.ModerateIn.OnError == "open" {
-		return s.g.outage(s.c, "moderate_in", moderateInMode, fmt.Errorf("partial: an encoded text was not looked at whole (limit: %s), from byte %d to %d", s.partial.Reason, s.partial.Start, s.partial.End))
+		return s.g.outage(s.c, "moderate_in", moderateInMode, s.partial)
 	}
 	return problem(http.StatusBadRequest, "unscreenable_content", s.c.op.input, fmt.Sprintf("the input holds text that is encoded more than %d times over, or that grows beyond %d times its size when decoded, and is never let through unscreened; send it as plain text",
 		decode.DefaultDepth, decode.DefaultRatio))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/label"
@@ -44,9 +45,12 @@ type channel struct {
 	name           string
 	watch          *moderation.Watch
 	escaped        *escaped
+	scene          moderation.Scene
+	through        through
 	mask           *privacy.Stream
 	prefix, suffix string // JSON around a piece of it inside a delta
 	visible        []byte
+	shown          int // characters
 	signals        *outSignals
 	bypass         bool // a guard failed and the service's rule is open
 }
@@ -86,7 +90,7 @@ func (o *output) newChannel(name, prefix, suffix string) *channel {
 	scene := o.c.place("out").Scene
 	scene.Channel = sceneChannel(name)
 	options := moderation.WatchOptions{Lexicon: o.c.lexicon, Scene: scene, Table: o.table, Observe: !o.enforce, Now: o.g.o.Now}
-	x := &channel{name: name, prefix: prefix, suffix: suffix, escaped: &escaped{start: func() *moderation.Watch { return moderation.NewWatch(o.ctx, options) }}}
+	x := &channel{name: name, prefix: prefix, suffix: suffix, scene: scene, escaped: &escaped{start: func() *moderation.Watch { return moderation.NewWatch(o.ctx, options) }}}
 	asked := options
 	asked.Detectors, asked.Wake = o.c.asked, o.wake
 	x.watch = moderation.NewWatch(o.ctx, asked)
@@ -154,6 +158,7 @@ func (o *output) step(ch *choice, x *channel, text []byte, last bool) (visible [
 	if len(x.visible)+len(visible) <= maxKept {
 		x.visible = append(x.visible, visible...)
 	}
+	x.shown += utf8.RuneCount(visible)
 	return visible, stop
 }
 
@@ -180,11 +185,14 @@ func (o *output) screen(ch *choice, x *channel, text []byte, last bool) ([]byte,
 	if stop == nil {
 		stop = ended
 	}
-	said, found, cutSaid := x.escaped.write(released, last || stop != nil)
+	reads, found, cutSaid := x.escaped.write(released, last || stop != nil)
 	if earlier := o.saw(ch, x, moderation.WatchStep{Findings: found, Cut: cutSaid}); earlier != nil {
 		stop = earlier
 	}
-	released = said
+	released = reads
+	if stop == nil {
+		released, stop = o.encoded(ch, x, released, last)
+	}
 	if stop != nil {
 		if held := x.watch.Held(); len(o.c.withheld)+len(held) <= maxKept {
 			o.c.withheld = append(o.c.withheld, held...)

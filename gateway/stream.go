@@ -351,7 +351,7 @@ func (s *streamer) cutOff(ch *choice, stop *cut) {
 		shown := 0
 		for _, x := range ch.channels {
 			if x.name == contentChannel {
-				shown = len([]rune(string(x.visible)))
+				shown = x.shown
 				if stop.channel == x {
 					shown = max(shown-stop.shown, 0)
 				}

@@ -54,7 +54,7 @@ type Ask struct {
 	Note string        `json:"note"`
 }
 
-// Classifier is one that was trained here, or is being.
+// Classifier is one that was trained here or taken in, or is being.
 type Classifier struct {
 	N        int             `json:"n"`
 	State    State           `json:"state"`
@@ -62,8 +62,9 @@ type Classifier struct {
 	Size     int             `json:"size"` // of its artefact, bytes
 	By       journal.Actor   `json:"by"`
 	Started  time.Time       `json:"started"`
-	Ended    time.Time       `json:"ended"` // of the training
-	Since    time.Time       `json:"since"` // samples drawn from then on
+	Ended    time.Time       `json:"ended"`            // of the training
+	Since    time.Time       `json:"since"`            // samples drawn from then on
+	Source   string          `json:"source,omitempty"` // of one that was trained elsewhere
 	Set      Material        `json:"set"`
 	Trained  int             `json:"trained"` // samples it was trained on
 	Held     int             `json:"held"`    // samples of other users kept apart to measure with
@@ -79,7 +80,7 @@ type Classifier struct {
 
 // Concern is a limit that a classifier does not keep.
 type Concern struct {
-	Code  string         `json:"code"`  // bank_limit, harmless_limit, harmless_few, drift
+	Code  string         `json:"code"`  // bank_limit, harmless_limit, harmless_few, imported (what it was measured on came with it), drift
 	Force measures.Force `json:"force"` // whose number it is: ours, or the standard's
 	Share Share          `json:"share"`
 }
@@ -98,6 +99,9 @@ func (c Classifier) Concerns() []Concern {
 	}
 	if c.Figures.Harmless.Of < MinMeasured {
 		out = append(out, Concern{"harmless_few", measures.Ours, c.Figures.Harmless})
+	}
+	if c.Source != "" {
+		out = append(out, Concern{"imported", measures.Ours, c.Figures.Harmless})
 	}
 	if c.Drifted() {
 		out = append(out, Concern{"drift", measures.Ours, c.Later.Harmless})

@@ -249,18 +249,32 @@ func (r *Register) Train(ctx context.Context, who journal.Actor, since time.Time
 	if !m.Enough() {
 		return 0, ErrTooFew
 	}
-	list, err := r.Classifiers(ctx)
-	if err != nil {
+	c := Classifier{By: who, Since: since.UTC(), Set: m, Progress: Progress{Stage: "reading", Of: m.Samples}}
+	if err := r.begin(ctx, &c); err != nil {
 		return 0, err
 	}
+	r.jobs.Add(1)
+	go func() {
+		defer r.jobs.Done()
+		r.train(r.background, c)
+	}()
+	return c.N, nil
+}
+
+// begin gives a classifier its number and its row. One at a time: ErrTraining.
+func (r *Register) begin(ctx context.Context, c *Classifier) error {
+	list, err := r.Classifiers(ctx)
+	if err != nil {
+		return err
+	}
 	now := r.clock()
-	c := Classifier{N: 1, State: Training, By: who, Started: now, Since: since.UTC(), Set: m, Progress: Progress{Stage: "reading", Of: m.Samples}}
+	c.N, c.State, c.Started = 1, Training, now
 	if len(list) > 0 {
 		c.N = list[0].N + 1
 	}
 	about, err := json.Marshal(c)
 	if err != nil {
-		return 0, fmt.Errorf("review: %w", err)
+		return fmt.Errorf("review: %w", err)
 	}
 	_, err = r.j.Commit(ctx, journal.Write{Apply: func(ctx context.Context, tx *sql.Tx) error {
 		// What died with its process does not stand in the way for ever.
@@ -271,17 +285,40 @@ func (r *Register) Train(ctx context.Context, who journal.Actor, since time.Time
 		return err
 	}})
 	if store.IsUnique(err) {
-		return 0, ErrTraining
+		return ErrTraining
 	}
 	if err != nil {
-		return 0, fmt.Errorf("review: train: %w", err)
+		return fmt.Errorf("review: train: %w", err)
 	}
-	r.jobs.Add(1)
-	go func() {
-		defer r.jobs.Done()
-		r.train(r.background, c)
-	}()
-	return c.N, nil
+	return nil
+}
+
+// Import takes in a classifier that was trained elsewhere, as the artefact that hegui classifier train writes. It is measured here, on the
+// bank and on the samples given, which it must not have been trained on, and stands as trained: what it takes to shadow and into force
+// is the same as for others. source is what the journal calls where it came from.
+func (r *Register) Import(ctx context.Context, who journal.Actor, artefact []byte, source string, samples []Example) (Classifier, error) {
+	if err := needPerson(who); err != nil {
+		return Classifier{}, err
+	}
+	if r.src.Learner.Open == nil {
+		return Classifier{}, ErrNoLearner
+	}
+	if _, err := r.src.Learner.Open(artefact, nameOf(1)); err != nil {
+		return Classifier{}, fmt.Errorf("review: artefact: %w", err)
+	}
+	if err := checkNote(source); err != nil {
+		return Classifier{}, err
+	}
+	c := Classifier{By: who, Source: source, Held: len(samples), Progress: Progress{Stage: "measuring"}}
+	if err := r.begin(ctx, &c); err != nil {
+		return c, err
+	}
+	if err := r.examine(ctx, &c, artefact, samples); err != nil {
+		c.State, c.Failed = Failed, err.Error()
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	return c, r.trained(end, c, artefact)
 }
 
 // train is the work of Train; whatever happens ends in a row that says so.
@@ -346,18 +383,23 @@ func (r *Register) learn(ctx context.Context, c *Classifier, progress func(Progr
 	if artefact, c.Report, err = r.src.Learner.Train(ctx, train); err != nil {
 		return nil, fmt.Errorf("review: train: %w", err)
 	}
-	detector, err := r.src.Learner.Open(artefact, nameOf(c.N)) // as it will be read from its row
-	if err != nil {
-		return nil, fmt.Errorf("review: artefact: %w", err)
-	}
 	progress(Progress{Stage: "measuring"})
+	return artefact, r.examine(ctx, c, artefact, test)
+}
+
+// examine measures an artefact, as it will be read from its row.
+func (r *Register) examine(ctx context.Context, c *Classifier, artefact []byte, test []Example) error {
+	detector, err := r.src.Learner.Open(artefact, nameOf(c.N))
+	if err != nil {
+		return fmt.Errorf("review: artefact: %w", err)
+	}
 	figures, err := measure(ctx, detector, r.src.Bank(), test, r.clock())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	sum := sha256.Sum256(artefact)
 	c.State, c.Hash, c.Size, c.Figures = Trained, hex.EncodeToString(sum[:]), len(artefact), &figures
-	return artefact, nil
+	return nil
 }
 
 // trained writes the end of a training.
@@ -368,6 +410,9 @@ func (r *Register) trained(ctx context.Context, c Classifier, artefact []byte) e
 		return fmt.Errorf("review: %w", err)
 	}
 	body := map[string]any{"state": c.State, "hash": c.Hash, "samples": c.Set.Samples, "harmless": c.Set.Harmless}
+	if c.Source != "" {
+		body["source"] = c.Source
+	}
 	if c.Figures != nil {
 		body["bank"], body["over_block"] = c.Figures.Bank, c.Figures.Harmless
 	}

@@ -3,11 +3,15 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/review"
 )
 
 // TestClassifierCommands: a classifier trained from a file finds what it was taught and leaves the rest, on texts that it has not seen.
@@ -74,4 +78,38 @@ func TestClassifierCommands(t *testing.T) {
 		t.Error("a failed training left a file")
 	}
 	command(2, "hegui", "list", "--data", path("nothing"))
+
+	// Taken into an installation it is measured and stands beside those trained there; the way into force is theirs.
+	c := configFile{Config: DefaultConfig()}
+	c.Data = path("data")
+	in, err := openInstallation(t.Context(), c, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.close()
+	for login, role := range map[string]string{"li": "owner", "du": "auditor"} {
+		var out bytes.Buffer
+		if code := run(t.Context(), []string{"staff", "add", login, "--name", login, "--role", role, "--data", c.Data}, &out, &out); code != 0 {
+			t.Fatal(out.String())
+		}
+	}
+	command(2, "may not take in classifiers", "import", model, "--by", "du", "--data", c.Data)
+	command(2, "not a classifier", "import", path("train.jsonl"), "--by", "li", "--data", c.Data)
+	command(2, "bad.jsonl", "import", model, "--samples", path("bad.jsonl"), "--by", "li", "--data", c.Data)
+	command(0, "no classifier was trained here yet", "list", "--data", c.Data)
+	var x review.Classifier
+	if err := json.Unmarshal([]byte(command(0, "", "import", model, "--samples", path("unseen.jsonl"), "--by", "li", "--data", c.Data, "--json")), &x); err != nil {
+		t.Fatal(err)
+	}
+	if x.State != review.Trained || x.Source != "m.hgc" || x.Figures.Bank.Of < 500 || x.Figures.Harmless.Of != 32 || len(x.Figures.Labels) != 1 || x.Figures.Labels[0].Found.N < 28 {
+		t.Errorf("%+v %+v", x, x.Figures)
+	}
+	ann := journal.Actor{Kind: "staff", ID: "ann"}
+	if err := in.reviews.ToShadow(t.Context(), ann, x.N); err != nil {
+		t.Error(err)
+	}
+	if err := in.reviews.ToForce(t.Context(), ann, x.N); !errors.Is(err, review.ErrNeedsSecond) { // the samples came with it
+		t.Error(err)
+	}
+	command(0, "shadow", "list", "--data", c.Data)
 }

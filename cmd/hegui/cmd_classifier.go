@@ -19,6 +19,7 @@ import (
 type classifierCmd struct {
 	List    classifierListCmd    `cmd:"" help:"Classifiers of the installation, with their figures."`
 	Train   classifierTrainCmd   `cmd:"" help:"Train one from a file, or from the installation's reviewed decisions."`
+	Import  classifierImportCmd  `cmd:"" help:"Take an artefact into the installation, measured, as a candidate for shadow and force."`
 	Eval    classifierEvalCmd    `cmd:"" help:"Measure an artefact on texts that it was not trained on."`
 	Drift   classifierDriftCmd   `cmd:"" help:"Compare texts of today with those an artefact was trained on."`
 	Explain classifierExplainCmd `cmd:"" help:"Show what in a text weighs for and against a risk."`
@@ -87,7 +88,7 @@ type classifierTrainCmd struct {
 func (classifierTrainCmd) Help() string {
 	return samplesHelp + `
 
-From a file an artefact is written, to be measured with eval, drift and explain. From reviewed decisions the classifier is kept in
+From a file an artefact is written, to be measured with eval, drift and explain, and taken in with import. From reviewed decisions the classifier is kept in
 the installation as trained; it goes to shadow and into force in the console, where its over-blocking is shown.
 
 Examples:

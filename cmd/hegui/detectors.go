@@ -135,9 +135,11 @@ func (c configFile) asks(i int) (detector.Source, error) {
 	if err != nil {
 		return detector.Source{}, c.explain(fault{fmt.Sprintf("detectors[%d]", i), err.Error()})
 	}
-	return detector.Source{About: check.Describe(), Artefact: check.Artefact(), Judge: func(ctx context.Context, q moderation.Query) (moderation.Judgement, detector.Usage, error) {
+	usage := func(u hosted.Used) detector.Usage { return detector.Usage{Calls: u.Calls, Chars: u.Chars} }
+	estimate := func(q moderation.Query) detector.Usage { return usage(check.Estimate(q)) }
+	return detector.Source{About: check.Describe(), Artefact: check.Artefact(), Estimate: estimate, Judge: func(ctx context.Context, q moderation.Query) (moderation.Judgement, detector.Usage, error) {
 		j, used, err := check.Judge(ctx, q)
-		return j, detector.Usage{Calls: used.Calls, Chars: used.Chars}, err
+		return j, usage(used), err
 	}}, nil
 }
 

@@ -141,6 +141,29 @@ type Used struct {
 	Chars int64
 }
 
+// Estimate tells what Judge will use on a text, before it does.
+func (c *Check) Estimate(q moderation.Query) Used {
+	var used Used
+	pieces := cut(string(q.Text), c.v.maxRunes, c.v.maxBytes)
+	if len(pieces) > c.s.MaxPieces { // it will refuse
+		return used
+	}
+	for _, p := range pieces {
+		used.count(p)
+	}
+	return used
+}
+
+// count adds a piece, and tells whether it is one to be asked about.
+func (u *Used) count(p piece) bool {
+	if strings.TrimSpace(p.text) == "" {
+		return false
+	}
+	u.Calls++
+	u.Chars += int64(len([]rune(p.text)))
+	return true
+}
+
 // Judge asks about a text, in as many pieces as it takes.
 func (c *Check) Judge(ctx context.Context, q moderation.Query) (moderation.Judgement, Used, error) {
 	j := moderation.Judgement{Outcome: moderation.Clear, Artefact: c.artefact}
@@ -151,11 +174,9 @@ func (c *Check) Judge(ctx context.Context, q moderation.Query) (moderation.Judge
 		return j, used, fmt.Errorf("the text takes %d calls; max_pieces is %d", len(pieces), c.s.MaxPieces)
 	}
 	for _, p := range pieces {
-		if strings.TrimSpace(p.text) == "" {
+		if !used.count(p) {
 			continue
 		}
-		used.Calls++
-		used.Chars += int64(len([]rune(p.text)))
 		found, err := c.ask(ctx, q, strings.ToValidUTF8(p.text, "\ufffd"))
 		switch {
 		case err != nil && (c.s.OnError == moderation.Hold || ctx.Err() != nil && len(j.Findings) == 0):

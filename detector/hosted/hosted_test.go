@@ -226,14 +226,18 @@ func TestLongTextsAreCut(t *testing.T) {
 				}
 				_, _ = io.WriteString(w, said.clean)
 			})
+			expected := c.Estimate(moderation.Query{Text: []byte(text)})
 			j := ask(t, c, text)
+			if expected.Calls != int64(calls.Load()) || expected.Chars < int64(utf8.RuneCountInString(text)) {
+				t.Errorf("%s at %d: %d calls, expected %+v", v.ID, at, calls.Load(), expected)
+			}
 			if j.Outcome != moderation.Found || j.Findings[0].Start > at*3 || j.Findings[0].End < (at+4)*3 {
 				t.Errorf("%s at %d: %d calls, %+v", v.ID, at, calls.Load(), j)
 			}
 		}
 	}
 	c, calls := vendorServer(t, "huawei", func(w http.ResponseWriter, _ string) { _, _ = io.WriteString(w, spoken["huawei"].clean) })
-	if j := ask(t, c, strings.Repeat("字", 100_000)); j.Outcome != moderation.Unavailable || calls.Load() != 0 {
+	if j := ask(t, c, strings.Repeat("字", 100_000)); j.Outcome != moderation.Unavailable || calls.Load() != 0 || c.Estimate(moderation.Query{Text: []byte(strings.Repeat("字", 100_000))}) != (Used{}) {
 		t.Errorf("%d calls, %+v", calls.Load(), j)
 	}
 }

@@ -13,6 +13,7 @@
 package decode
 
 import (
+	"fmt"
 	"slices"
 	"sort"
 	"unicode/utf8"
@@ -66,6 +67,11 @@ type Partial struct {
 	Reason string
 	Start  int
 	End    int
+}
+
+// Error says what was not looked at.
+func (p *Partial) Error() string {
+	return fmt.Sprintf("partial: an encoded text was not looked at whole (limit: %s), from byte %d to %d", p.Reason, p.Start, p.End)
 }
 
 // Stretch is a place of the text that was encoded.

@@ -57,6 +57,7 @@ func (d *detector) Check(ctx context.Context, q moderation.Query) (moderation.Ju
 	err := windows(q.Text, d.o.Span, func(start, end int) error {
 		p = d.m.Score(p[:0], q.Text[start:end])
 		for i, s := range p {
+			j.Score = max(j.Score, s)
 			if l := d.m.head.Labels[i]; s >= l.Threshold && s > best[i].Score {
 				best[i] = moderation.Detection{Category: l.ID, Tier: d.o.Tier, Severity: d.o.Severity, Score: s, Start: start, End: end,
 					Reason: fmt.Sprintf("%s scores %.3f, from %.3f on it is a finding", l.ID, s, l.Threshold)}
