@@ -30,11 +30,14 @@ type piece struct {
 	bytes []byte // new
 }
 
-// NewEdit makes the changes to a file. They must not overlap and must lie within the file; changes at the same place stand in the order given. The
+// NewEdit makes the changes to a file. They must not overlap and must lie within the file; what is inserted at a place
+// stands in the order given, before what replaces the bytes there. The
 // error is one of the caller's, not of the file.
 func NewEdit(f *File, changes ...Change) (*Edit, error) {
 	changes = slices.Clone(changes)
-	slices.SortStableFunc(changes, func(a, b Change) int { return cmp.Compare(a.At, b.At) })
+	slices.SortStableFunc(changes, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(min(a.Remove, 1), min(b.Remove, 1)))
+	})
 	e := &Edit{file: f}
 	at := int64(0)
 	for _, c := range changes {

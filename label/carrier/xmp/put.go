@@ -58,6 +58,43 @@ func Put(packet []byte, l carrier.Label) ([]byte, error) {
 	return out, nil
 }
 
+// PutInto is Put for a file with several packets: the label stands in the first, and in it alone. Packets that hold none are returned
+// as they are.
+func PutInto(packets [][]byte, l carrier.Label) ([][]byte, error) {
+	if len(packets) == 0 {
+		packets = [][]byte{nil}
+	}
+	out := make([][]byte, len(packets))
+	for i, packet := range packets {
+		var err error
+		if i == 0 {
+			out[i], err = Put(packet, l)
+		} else {
+			out[i], err = elsewhere(packet)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// elsewhere takes the label out of a packet when it stands in another one.
+func elsewhere(packet []byte) ([]byte, error) {
+	if _, is := wide(packet); is {
+		return nil, fault(carrier.Unsupported, 0, nil, "the packet is in UTF-16; convert it to UTF-8, which every other reader expects")
+	}
+	p, err := parse(packet)
+	if err != nil {
+		return nil, err
+	}
+	var changes []change
+	for _, x := range p.labels {
+		changes = append(changes, change{x.start, x.end, ""})
+	}
+	return apply(packet, changes), nil
+}
+
 // keepOne puts the value into the first property in the right form and takes the others out. When none is in that form it returns the
 // value to be written anew.
 func keepOne(there []place, value string) (changes []change, missing string) {
