@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -172,18 +173,23 @@ func TestConversationLeads(t *testing.T) {
 	}
 }
 
+// longConversation is a request of n turns and a new one, which begins at a place with twelve digits.
+func longConversation(n int) (body []byte, at int) {
+	turns := []message{{"system", "你是一个助手"}}
+	for i := range n {
+		turns = append(turns, message{"user", fmt.Sprint(i, strings.Repeat("今天我们讨论一下散步的好处。", 24))}, message{"assistant", fmt.Sprint(i, strings.Repeat("散步可以放松心情，也有益健康。", 24))})
+	}
+	turns = append(turns, message{"user", "000000000000" + strings.Repeat("请再讲一讲晚饭后散步要注意什么，", 40)})
+	body = []byte(conversationBody(turns...))
+	return body, bytes.LastIndex(body, []byte("000000000000"))
+}
+
 // BenchmarkTurn compares the screening of the same new text in a first turn and in the fifty-first of a long conversation.
 func BenchmarkTurn(b *testing.B) {
 	for _, n := range []int{0, 50} {
 		b.Run(fmt.Sprint(n, "-before"), func(b *testing.B) {
 			h := setup(b, says("fine"), nil)
-			turns := []message{{"system", "你是一个助手"}}
-			for i := range n {
-				turns = append(turns, message{"user", fmt.Sprint(i, strings.Repeat("今天我们讨论一下散步的好处。", 24))}, message{"assistant", fmt.Sprint(i, strings.Repeat("散步可以放松心情，也有益健康。", 24))})
-			}
-			turns = append(turns, message{"user", "000000000000" + strings.Repeat("请再讲一讲晚饭后散步要注意什么，", 40)})
-			body := []byte(conversationBody(turns...))
-			at := bytes.LastIndex(body, []byte("000000000000"))
+			body, at := longConversation(n)
 			b.SetBytes(int64(len(body)))
 			var screened time.Duration
 			for i := 0; b.Loop(); i++ {
@@ -200,6 +206,16 @@ func BenchmarkTurn(b *testing.B) {
 				screened += time.Since(began)
 			}
 			b.ReportMetric(float64(screened.Nanoseconds())/float64(b.N), "ns-screening")
+		})
+		b.Run(fmt.Sprint(n, "-before, whole request"), func(b *testing.B) { // client, server, store and journal in one process
+			h := setup(b, says("fine"), nil)
+			body, at := longConversation(n)
+			for i := 0; b.Loop(); i++ {
+				copy(body[at:], fmt.Sprintf("%012d", i))
+				if r := h.post("/v1/chat/completions", string(body)); r.status != http.StatusOK {
+					b.Fatal(r.body)
+				}
+			}
 		})
 	}
 }
