@@ -5,11 +5,12 @@ import (
 	"strings"
 
 	"github.com/hegui/hegui/label/carrier"
+	"github.com/hegui/hegui/label/image"
 )
 
 // Formats are the kinds of files that can be labelled, in the order in which a file is tried.
 func Formats() []carrier.Format {
-	return slices.Concat[[]carrier.Format]()
+	return slices.Concat(image.Formats())
 }
 
 // FormatOf tells the kind of a file by its content. ok is false for kinds that are not known: whether such a file carries a label
