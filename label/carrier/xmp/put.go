@@ -70,7 +70,7 @@ func PutInto(packets [][]byte, l carrier.Label) ([][]byte, error) {
 		if i == 0 {
 			out[i], err = Put(packet, l)
 		} else {
-			out[i], err = elsewhere(packet)
+			out[i], err = Elsewhere(packet)
 		}
 		if err != nil {
 			return nil, err
@@ -79,8 +79,8 @@ func PutInto(packets [][]byte, l carrier.Label) ([][]byte, error) {
 	return out, nil
 }
 
-// elsewhere takes the label out of a packet when it stands in another one.
-func elsewhere(packet []byte) ([]byte, error) {
+// Elsewhere is a packet of a file whose label stands in another place of the file, where its format wants it.
+func Elsewhere(packet []byte) ([]byte, error) {
 	if _, is := wide(packet); is {
 		return nil, fault(carrier.Unsupported, 0, nil, "the packet is in UTF-16; convert it to UTF-8, which every other reader expects")
 	}
