@@ -4,13 +4,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hegui/hegui/label/bmff"
 	"github.com/hegui/hegui/label/carrier"
 	"github.com/hegui/hegui/label/image"
 )
 
 // Formats are the kinds of files that can be labelled, in the order in which a file is tried.
 func Formats() []carrier.Format {
-	return slices.Concat(image.Formats())
+	return slices.Concat(image.Formats(), bmff.Formats())
 }
 
 // FormatOf tells the kind of a file by its content. ok is false for kinds that are not known: whether such a file carries a label
