@@ -7,11 +7,12 @@ import (
 	"github.com/hegui/hegui/label/bmff"
 	"github.com/hegui/hegui/label/carrier"
 	"github.com/hegui/hegui/label/image"
+	"github.com/hegui/hegui/label/riff"
 )
 
 // Formats are the kinds of files that can be labelled, in the order in which a file is tried.
 func Formats() []carrier.Format {
-	return slices.Concat(image.Formats(), bmff.Formats())
+	return slices.Concat(image.Formats(), bmff.Formats(), riff.Formats())
 }
 
 // FormatOf tells the kind of a file by its content. ok is false for kinds that are not known: whether such a file carries a label
