@@ -24,6 +24,8 @@ func Formats() []carrier.Format {
 	return []carrier.Format{
 		{Name: "flac", Title: "FLAC audio", MIME: []string{"audio/flac", "audio/x-flac"}, Extensions: []string{"flac"}, Medium: "audio",
 			Place: "Vorbis comment AIGC", Guide: audioGuide, Is: isFLAC, Sites: flacSites, Put: flacPut},
+		{Name: "ogg", Title: "Ogg (Vorbis, Opus, Speex, Theora)", MIME: []string{"audio/ogg", "audio/opus", "application/ogg", "video/ogg"}, Extensions: []string{"ogg", "opus", "oga", "spx", "ogv"}, Medium: "audio",
+			Place: "Vorbis comment AIGC", Guide: audioGuide, Is: isOgg, Sites: oggSites, Put: oggPut},
 		{Name: "mp3", Title: "MP3 audio", MIME: []string{"audio/mpeg", "audio/mp3"}, Extensions: []string{"mp3"}, Medium: "audio",
 			Place: "ID3v2 frame TXXX, description AIGC", Guide: audioGuide, Is: isFrames(isMP3), Sites: framesSites("mp3"), Put: framesPut("mp3")},
 		{Name: "aac", Title: "AAC audio (ADTS)", MIME: []string{"audio/aac", "audio/x-aac"}, Extensions: []string{"aac"}, Medium: "audio",

@@ -100,7 +100,25 @@ func files() map[string][]byte {
 		}
 		return out
 	}
+	opus := func(c []byte, more ...[]byte) []byte {
+		s := &oggStream{serial: 7, pages: []page{{number: 1}}}
+		out := oggPage(oggFirst, 0, 7, 0, []byte{19}, []byte("OpusHead\x01\x01234567890"[:19]))
+		pages := s.laid([][]byte{append([]byte("OpusTags"), c...)})
+		out = append(out, join(pages...)...)
+		for i := range 3 {
+			flags := byte(0)
+			if i == 2 {
+				flags = oggLast
+			}
+			out = append(out, oggPage(flags, uint64(960*i), 7, uint32(1+len(pages)+i), []byte{9}, []byte("FRAMEDATA"))...)
+		}
+		return append(out, join(more...)...)
+	}
 	return map[string][]byte{
+		"ogg":                       opus(plainBytes(plain)),
+		"ogg, labelled":             opus(plainBytes(list)),
+		"ogg, a picture":            opus(plainBytes(comments{vendor: []byte("v"), list: []string{"METADATA_BLOCK_PICTURE=" + strings.Repeat("PICTURE", 20000), "TITLE=A title"}})),
+		"ogg, just a page":          opus(plainBytes(comments{vendor: []byte("v"), list: []string{"X=" + strings.Repeat("x", 255*255-8-4-1-4-4-2-1)}})),
 		"mp3":                       frames,
 		"mp3, 2.2":                  join(id3(2, 0, 100, title(2)), frames),
 		"mp3, 2.3":                  join(id3(3, 0, 1000, title(3)), frames),
@@ -173,7 +191,7 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestPlacesOfOthers(t *testing.T) {
-	for name, remark := range map[string]string{"mp3, 2.2, labelled": "", "mp3, 2.4, labelled": "", "mp3, UTF-16": "", "mp3, footer": "", "mp3, two tags": "in a further", "mp3, at the end": "in a further", "mp3, APE": "in an APE", "flac, labelled": "", "flac, behind ID3": "in an ID3"} {
+	for name, remark := range map[string]string{"mp3, 2.2, labelled": "", "mp3, 2.4, labelled": "", "mp3, UTF-16": "", "mp3, footer": "", "mp3, two tags": "in a further", "mp3, at the end": "in a further", "mp3, APE": "in an APE", "flac, labelled": "", "ogg, labelled": "", "flac, behind ID3": "in an ID3"} {
 		sites, err := formatOf(name).Sites(carrier.Bytes(files()[name]))
 		if err != nil || len(sites) != 1 || sites[0].Value != carriertest.Other || sites[0].Standard != (remark == "") || !strings.HasPrefix(sites[0].Remark, remark) {
 			t.Errorf("%s: %+v, %v", name, sites, err)
@@ -194,6 +212,10 @@ func TestBadFiles(t *testing.T) {
 		"version 2.9":          {"mp3", append(id3(9, 0, 0, []byte("x")), frames...), carrier.Unsupported},
 		"an extended header":   {"mp3", append(id3(3, 0x40, 0, []byte("\xFF\xFF\xFF\xFFxxxx")), frames...), carrier.Malformed},
 		"an APE tag that lies": {"mp3", append(bytes.Clone(frames), append([]byte("APETAGEX\xD0\x07\x00\x00\xFF\xFF\xFF\x7F"), make([]byte, 16)...)...), carrier.Malformed},
+		"ogg cut":              {"ogg", good["ogg"][:70], carrier.Truncated},
+		"ogg, a chain":         {"ogg", append(bytes.Clone(good["ogg"]), bytes.ReplaceAll(good["ogg"], []byte{7, 0, 0, 0}, []byte{8, 0, 0, 0})...), carrier.Unsupported},
+		"ogg, no comments":     {"ogg", bytes.Replace(good["ogg"], []byte("OpusTags"), []byte("OpusTaxs"), 1), carrier.Malformed},
+		"ogg of nothing known": {"ogg", oggPage(oggFirst, 0, 1, 0, []byte{4}, []byte("what")), carrier.Truncated},
 		"flac cut":             {"flac", good["flac, padding"][:80], carrier.Truncated},
 		"flac without info":    {"flac", append([]byte("fLaC\x84\x00\x00\x22"), make([]byte, 50)...), carrier.Malformed},
 		"flac, broken comment": {"flac", flacFile(0, blockOf(flacComments|0x80, []byte("\xFF\xFF\xFF\xFF"))), carrier.Malformed},
@@ -222,6 +244,7 @@ func fuzz(f *testing.F, kind string) {
 }
 
 func FuzzMP3(f *testing.F)  { fuzz(f, "mp3") }
+func FuzzOgg(f *testing.F)  { fuzz(f, "ogg") }
 func FuzzFLAC(f *testing.F) { fuzz(f, "flac") }
 
 // TestOthersRead: ffprobe and mutagen read the label, titles stay, and packets and samples are the same.
@@ -237,6 +260,9 @@ func TestOthersRead(t *testing.T) {
 		"bare.mp3": append(source[:len(source):len(source)], "-id3v2_version", "0", "-write_xing", "0"),
 		"a.flac":   source,
 		"a.aac":    source,
+		"a.ogg":    append(source[:len(source):len(source)], "-c:a", "libvorbis"),
+		"a.opus":   append(source[:len(source):len(source)], "-c:a", "libopus"),
+		"long.ogg": append(source[:len(source):len(source)], "-c:a", "libvorbis", "-metadata", "comment="+strings.Repeat("lang ", 13000)),
 	} {
 		was, is := filepath.Join(dir, name), filepath.Join(dir, "labelled-"+name)
 		ffmpeg(append(args[:len(args):len(args)], was)...)
@@ -244,15 +270,22 @@ func TestOthersRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kind := strings.TrimPrefix(filepath.Ext(name), ".")
+		kind := map[string]string{".opus": "ogg"}[filepath.Ext(name)]
+		if kind == "" {
+			kind = strings.TrimPrefix(filepath.Ext(name), ".")
+		}
+		where := "format_tags"
+		if kind == "ogg" {
+			where = "stream_tags"
+		}
 		if err := os.WriteFile(is, carriertest.RoundTrip(t, format(kind), file), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := ffprobe("-v", "error", "-show_entries", "format_tags=AIGC", "-of", "default=nw=1:nk=1", is); got != carriertest.Value {
+		if got := ffprobe("-v", "error", "-show_entries", where+"=AIGC", "-of", "default=nw=1:nk=1", is); got != carriertest.Value {
 			t.Errorf("%s: ffprobe reads %q", name, got)
 		}
 		if kind != "aac" && name != "bare.mp3" {
-			if got := ffprobe("-v", "error", "-show_entries", "format_tags=title", "-of", "default=nw=1:nk=1", is); got != "Ein Titel 题" {
+			if got := ffprobe("-v", "error", "-show_entries", where+"=title", "-of", "default=nw=1:nk=1", is); got != "Ein Titel 题" {
 				t.Errorf("%s: the title is %q", name, got)
 			}
 		}
