@@ -173,6 +173,25 @@ func TestConversationLeads(t *testing.T) {
 	}
 }
 
+// TestEndlessConversations: as many turns as the largest body holds are all judged, and a conversation of a million turns is refused by
+// its size, before anything is made of it.
+func TestEndlessConversations(t *testing.T) {
+	h := setup(t, says("fine"), nil)
+	body := func(first string, turns int) string {
+		return `{"model":"m","messages":[{"role":"user","content":"` + first + `"},` + strings.Repeat(`{"role":"assistant","content":"b"},{"role":"user","content":"a"},`, turns/2) + `{"role":"user","content":"hi"}]}`
+	}
+	if r := h.post("/v1/chat/completions", body("a", 100_000)); r.status != http.StatusOK || h.record(r).Verdict != exchange.Allow {
+		t.Errorf("%d %s", r.status, clip(r.body, 300))
+	}
+	r := h.post("/v1/chat/completions", body("禁果出售", 100_000))
+	if rec := h.record(r); !slices.ContainsFunc(rec.Findings, func(f exchange.Finding) bool { return f.Entry == "b2" && f.Healed }) {
+		t.Errorf("the first of many turns was not judged: %s %+v", rec.Verdict, rec.Findings)
+	}
+	if r := h.post("/v1/chat/completions", body("a", 1_000_000)); r.status != http.StatusRequestEntityTooLarge || r.code() != "body_too_large" {
+		t.Errorf("%d %s", r.status, clip(r.body, 300))
+	}
+}
+
 // longConversation is a request of n turns and a new one, which begins at a place with twelve digits.
 func longConversation(n int) (body []byte, at int) {
 	turns := []message{{"system", "你是一个助手"}}
