@@ -58,9 +58,16 @@ func Produced(producer, produceID string) Implicit {
 
 // Validate checks character set (Annex E j, strict), that the five non-reserved values are present and that a 27-character
 // provider code carries a valid unified social credit code (GB 32100). Errors name the key; all problems are told at once.
-func (l Implicit) Validate() error {
+func (l Implicit) Validate() error { return l.validate(Keys()) }
+
+// ValidatePropagation checks the propagator's part alone, as Validate does: what the producer wrote is the producer's.
+func (l Implicit) ValidatePropagation() error {
+	return l.validate([]string{"ContentPropagator", "PropagateID", "ReservedCode2"})
+}
+
+func (l Implicit) validate(keys []string) error {
 	var errs []error
-	for _, key := range Keys() {
+	for _, key := range keys {
 		value := *l.field(key)
 		if value == "" {
 			if !reserved(key) {

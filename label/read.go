@@ -77,7 +77,7 @@ func Parse(value string) (Reading, error) {
 		}
 	}
 	known := 0
-	seen := map[string]bool{}
+	seen, mistyped := map[string]bool{}, map[string]bool{}
 	for _, k := range keys {
 		dst := r.Value.field(k.name)
 		switch {
@@ -92,8 +92,7 @@ func Parse(value string) (Reading, error) {
 		known++
 		if json.Unmarshal(k.value, dst) != nil || string(k.value) == "null" {
 			r.note(k.name, Broken, fmt.Sprintf("must be a string, is %.40s", k.value))
-			*dst = ""
-			seen[k.name] = true
+			*dst, mistyped[k.name] = "", true
 			continue
 		}
 		r.judge(k.name, *dst)
@@ -103,6 +102,11 @@ func Parse(value string) (Reading, error) {
 	}
 	for _, key := range Keys() {
 		switch {
+		case mistyped[key], seen[key] && *r.Value.field(key) != "":
+		case r.Value.unproduced(key):
+			r.note(key, Info, "empty: a propagator wrote the label and knows no producer")
+		case seen[key] && !reserved(key):
+			r.note(key, Broken, "empty")
 		case seen[key]:
 		case reserved(key):
 			r.note(key, Info, "absent; it may be empty but should be there")
@@ -113,6 +117,12 @@ func Parse(value string) (Reading, error) {
 	return r, nil
 }
 
+// unproduced tells the keys that a label may leave empty because a propagator made it for content that was declared or is suspected
+// (Labelling Measures Art 6): nobody knows the producer. Our reading; the standard does not speak of it.
+func (l *Implicit) unproduced(key string) bool {
+	return (key == "ContentProducer" || key == "ProduceID") && (l.Label == "2" || l.Label == "3") && l.ContentProducer == "" && l.ProduceID == "" && l.ContentPropagator != ""
+}
+
 func (r *Reading) note(key string, g Grade, detail string) {
 	r.Problems = append(r.Problems, Problem{Key: key, Grade: g, Detail: detail})
 }
@@ -120,10 +130,7 @@ func (r *Reading) note(key string, g Grade, detail string) {
 // judge grades one string value.
 func (r *Reading) judge(key, value string) {
 	if value == "" {
-		if !reserved(key) {
-			r.note(key, Broken, "empty")
-		}
-		return
+		return // Parse tells when it knows the rest
 	}
 	if key == "Label" {
 		if value != "1" && value != "2" && value != "3" {

@@ -38,6 +38,7 @@ type cli struct {
 	Policy     policyCmd     `cmd:"" help:"What follows from a finding: the table, and trying another."`
 	Answers    answersCmd    `cmd:"" help:"Approved answers (代答): import, approve, try."`
 	Emergency  emergencyCmd  `cmd:"" help:"What is stricter for a time: words on an order, periods."`
+	Label      labelCmd      `cmd:"" help:"Labels of generated files: add, verify, propagate."`
 	Screen     screenCmd     `cmd:"" help:"Look through a file with the lexicon; JSON lines out."`
 	Journal    journalCmd    `cmd:"" help:"Verify, prove and export evidence."`
 	Keys       keysCmd       `cmd:"" help:"Keys of applications."`
@@ -75,6 +76,11 @@ func (o out) printf(format string, args ...any) {
 
 // errFinding ends a command that worked and found something; what it found has been printed.
 var errFinding = errors.New("finding")
+
+// exitError ends a command that has said everything with a code of its own.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
 // usageError is a command line that parsed and makes no sense.
 type usageError struct{ message string }
@@ -124,6 +130,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		return exitOK
 	case errors.Is(err, errFinding):
 		return exitFinding
+	}
+	var ends exitError
+	if errors.As(err, &ends) {
+		return int(ends)
 	}
 	fmt.Fprintln(stderr, "hegui:", err)
 	if wrongUse(err) {
