@@ -1,0 +1,126 @@
+package bmff
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hegui/hegui/internal/testkit"
+	"github.com/hegui/hegui/label/carrier"
+	"github.com/hegui/hegui/label/carrier/carriertest"
+)
+
+// TestOthersReadMovies: files that ffmpeg made, in every layout: ffprobe, exiftool and mutagen read the label, titles stay, and the packets
+// are the same.
+func TestOthersReadMovies(t *testing.T) {
+	ffmpeg := testkit.Tool(t, "ffmpeg", "apt-get install ffmpeg")
+	ffprobe := testkit.Tool(t, "ffprobe", "apt-get install ffmpeg")
+	exiftool := testkit.Tool(t, "exiftool", "apt-get install libimage-exiftool-perl")
+	python := testkit.Python(t, "mutagen==1.48.1")
+	dir := t.TempDir()
+	source := []string{"-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=10:duration=3", "-f", "lavfi", "-i", "sine=frequency=500:duration=3", "-metadata", "title=Ein Titel 题"}
+	video := append(source, "-c:v", "libx264", "-g", "10", "-c:a", "aac")
+	for name, args := range map[string][]string{
+		"last.mp4":      video,
+		"first.mp4":     append(video[:len(video):len(video)], "-movflags", "faststart"),
+		"tags.mp4":      append(video[:len(video):len(video)], "-movflags", "use_metadata_tags", "-metadata", "mine=kept"),
+		"fragments.mp4": append(video[:len(video):len(video)], "-movflags", "frag_keyframe+empty_moov"),
+		"dash.mp4":      append(video[:len(video):len(video)], "-movflags", "frag_keyframe+empty_moov+default_base_moof"),
+		"x.mov":         video,
+		"x.m4a":         append(source[:len(source):len(source)], "-vn", "-map", "1:a", "-c:a", "aac"),
+	} {
+		was, is := filepath.Join(dir, name), filepath.Join(dir, "labelled-"+name)
+		ffmpeg(append(args[:len(args):len(args)], was)...)
+		file, err := os.ReadFile(was)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := format(strings.TrimPrefix(filepath.Ext(name), "."))
+		if !f.Is(carrier.Bytes(file)) {
+			t.Errorf("%s is not told", name)
+		}
+		if err := os.WriteFile(is, carriertest.RoundTrip(t, f, file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := ffprobe("-v", "error", "-show_entries", "format_tags=AIGC", "-of", "default=nw=1:nk=1", is); got != carriertest.Value {
+			t.Errorf("%s: ffprobe reads %q", name, got)
+		}
+		if got := exiftool("-b", "-Keys:AIGC", is); got != carriertest.Value {
+			t.Errorf("%s: exiftool reads %q", name, got)
+		}
+		if a, b := ffprobe("-v", "error", "-show_entries", "format_tags=title", "-of", "default=nw=1:nk=1", was), ffprobe("-v", "error", "-show_entries", "format_tags=title", "-of", "default=nw=1:nk=1", is); a != b || a == "" {
+			t.Errorf("%s: the title was %q, is %q", name, a, b)
+		}
+		for _, way := range [][]string{{"-map", "0", "-c", "copy", "-f", "md5", "-"}, {"-f", "md5", "-"}} {
+			a, b := ffmpeg(append([]string{"-v", "error", "-i", was}, way...)...), ffmpeg(append([]string{"-v", "error", "-i", is}, way...)...)
+			if a != b || !strings.HasPrefix(a, "MD5=") {
+				t.Errorf("%s: packets or pictures were %s, are %s", name, a, b)
+			}
+		}
+		seek := []string{"-v", "error", "-ss", "2.0", "-i", "", "-frames:v", "1", "-f", "md5", "-"}
+		if strings.HasSuffix(name, "mp4") { // through the index
+			seek[5] = was
+			a := ffmpeg(seek...)
+			seek[5] = is
+			if b := ffmpeg(seek...); a != b {
+				t.Errorf("%s: at 2 s the picture was %s, is %s", name, a, b)
+			}
+		}
+		if name == "last.mp4" || name == "x.m4a" {
+			if got := python("import sys,mutagen.mp4; print(mutagen.mp4.MP4(sys.argv[1]).tags['\\xa9nam'][0])", is); got != "Ein Titel 题" {
+				t.Errorf("%s: mutagen reads the title %q", name, got)
+			}
+		}
+	}
+}
+
+// TestOthersReadStills: HEIC and AVIF as libheif and libavif write them.
+func TestOthersReadStills(t *testing.T) {
+	exiftool := testkit.Tool(t, "exiftool", "apt-get install libimage-exiftool-perl")
+	python := testkit.Python(t, "pillow==13.0.0", "pillow-heif==1.8.1")
+	dir := t.TempDir()
+	python(`
+import sys
+from PIL import Image
+import pillow_heif
+pillow_heif.register_heif_opener()
+im = Image.effect_mandelbrot((120, 80), (-2, -1.2, 1, 1.2), 60).convert("RGB")
+d = sys.argv[1]
+im.save(d + "/a.heic", quality=80)
+im.save(d + "/b.heic", quality=80, xmp=b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" dc:format="kept"/></rdf:RDF></x:xmpmeta>')
+im.save(d + "/a.avif", quality=80)
+`, dir)
+	for _, name := range []string{"a.heic", "b.heic", "a.avif"} {
+		was, is := filepath.Join(dir, name), filepath.Join(dir, "labelled-"+name)
+		file, err := os.ReadFile(was)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := format(strings.TrimPrefix(filepath.Ext(name), "."))
+		if !f.Is(carrier.Bytes(file)) {
+			t.Errorf("%s is not told", name)
+		}
+		if err := os.WriteFile(is, carriertest.RoundTrip(t, f, file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := exiftool("-b", "-XMP-TC260:Aigc", is); got != carriertest.Value {
+			t.Errorf("%s: exiftool reads %q", name, got)
+		}
+		if name == "b.heic" {
+			if got := exiftool("-b", "-XMP-dc:Format", is); got != "kept" {
+				t.Errorf("%s: the other XMP is %q", name, got)
+			}
+		}
+		if got := python(`
+import sys
+from PIL import Image
+import pillow_heif
+pillow_heif.register_heif_opener()
+a, b = Image.open(sys.argv[1]), Image.open(sys.argv[2])
+print(a.tobytes() == b.tobytes(), b"01M85GF9Y64H5ADVDBPB26KE03" in (b.info.get("xmp") or b""))
+`, was, is); got != "True True" {
+			t.Errorf("%s: pillow: same pixels, label: %s", name, got)
+		}
+	}
+}
