@@ -17,9 +17,9 @@ func TestOthersReadMovies(t *testing.T) {
 	ffmpeg := testkit.Tool(t, "ffmpeg", "apt-get install ffmpeg")
 	ffprobe := testkit.Tool(t, "ffprobe", "apt-get install ffmpeg")
 	exiftool := testkit.Tool(t, "exiftool", "apt-get install libimage-exiftool-perl")
-	python := testkit.Python(t, "mutagen==1.48.1")
+	python := testkit.Python(t, "mutagen==1.48.1", "pymediainfo==7.0.1")
 	dir := t.TempDir()
-	source := []string{"-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=10:duration=3", "-f", "lavfi", "-i", "sine=frequency=500:duration=3", "-metadata", "title=Ein Titel 题"}
+	source := []string{"-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=10:duration=3", "-f", "lavfi", "-i", "sine=frequency=500:duration=3", "-metadata", "title=Ein Titel 题", "-metadata", "artist=谁"}
 	video := append(source, "-c:v", "libx264", "-g", "10", "-c:a", "aac")
 	for name, args := range map[string][]string{
 		"last.mp4":      video,
@@ -27,7 +27,9 @@ func TestOthersReadMovies(t *testing.T) {
 		"tags.mp4":      append(video[:len(video):len(video)], "-movflags", "use_metadata_tags", "-metadata", "mine=kept"),
 		"fragments.mp4": append(video[:len(video):len(video)], "-movflags", "frag_keyframe+empty_moov"),
 		"dash.mp4":      append(video[:len(video):len(video)], "-movflags", "frag_keyframe+empty_moov+default_base_moof"),
+		"index.mp4":     append(video[:len(video):len(video)], "-movflags", "frag_keyframe+default_base_moof+global_sidx"),
 		"x.mov":         video,
+		"tags.mov":      append(video[:len(video):len(video)], "-movflags", "use_metadata_tags+faststart"),
 		"x.m4a":         append(source[:len(source):len(source)], "-vn", "-map", "1:a", "-c:a", "aac"),
 	} {
 		was, is := filepath.Join(dir, name), filepath.Join(dir, "labelled-"+name)
@@ -67,9 +69,19 @@ func TestOthersReadMovies(t *testing.T) {
 				t.Errorf("%s: at 2 s the picture was %s, is %s", name, a, b)
 			}
 		}
-		if name == "last.mp4" || name == "x.m4a" {
-			if got := python("import sys,mutagen.mp4; print(mutagen.mp4.MP4(sys.argv[1]).tags['\\xa9nam'][0])", is); got != "Ein Titel 题" {
-				t.Errorf("%s: mutagen reads the title %q", name, got)
+		// MediaInfo says of the tracks what it said.
+		if got := python(`
+import sys, pymediainfo
+a, b = ([t.to_data() for t in pymediainfo.MediaInfo.parse(f).tracks] for f in sys.argv[1:])
+names = ("title", "performer", "artist", "encoded_application", "track_type", "format", "codec_id", "duration", "frame_count", "width", "height", "sampling_rate", "samples_count", "stream_size", "stream_order")
+print(b[0].get("aigc"), b[0].get("title"), len(a) == len(b),
+    [(i, n) for i in range(len(a)) for n in names if a[i].get(n) != b[i].get(n) and (i, n) != (0, "stream_size")], sep="|")
+`, was, is); got != carriertest.Value+"|Ein Titel 题|True|[]" {
+			t.Errorf("%s: MediaInfo reads %q", name, got)
+		}
+		if name == "last.mp4" || name == "first.mp4" || name == "x.m4a" {
+			if got := python("import sys,mutagen.mp4; t=mutagen.mp4.MP4(sys.argv[1]).tags; print(t['\\xa9nam'][0], t['\\xa9ART'][0])", is); got != "Ein Titel 题 谁" {
+				t.Errorf("%s: mutagen reads %q", name, got)
 			}
 		}
 	}
