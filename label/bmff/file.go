@@ -119,49 +119,54 @@ func packetSites(place string, packet []byte, at int64, remark string) (out []ca
 
 // sitesOf returns the function Sites of a format.
 func sitesOf(format string, still bool) func(*carrier.File) ([]carrier.Site, error) {
-	return func(f *carrier.File) (sites []carrier.Site, err error) {
+	return func(f *carrier.File) ([]carrier.Site, error) {
 		x, err := read(f, format, still)
-		add := func(found []carrier.Site, bad error) {
-			if sites = append(sites, found...); err == nil {
-				err = bad
-			}
-		}
-		if x.moov != nil {
-			x.below(x.moov, "moov", add)
-		}
-		if x.meta != nil {
-			x.below(x.meta, "meta", add)
-		}
-		for _, b := range x.top {
-			packet, bad := x.packetOf(b)
-			add(nil, bad)
-			if packet != nil {
-				add(packetSites("uuid XMP", packet, b.body()+int64(len(xmpUUID)), "in XMP; "+x.guide()))
-			}
-		}
-		if x.items != nil {
-			for i, p := range x.items.packets {
-				text, at, bad := x.packet(p)
-				if bad != nil {
-					add(nil, bad)
-					continue
-				}
-				remark := ""
-				switch {
-				case !still:
-					remark = "in an XMP item; " + x.guide()
-				case i > 0:
-					remark = "in a second XMP item; readers look at the first"
-				}
-				add(packetSites("XMP item", text, at, remark))
-			}
-		}
-		if len(sites) > carrier.MaxSites {
-			add(nil, x.fault(carrier.TooLarge, sites[carrier.MaxSites].Offset, "more than %d labels", carrier.MaxSites))
-			sites = sites[:carrier.MaxSites]
-		}
-		return sites, err
+		return x.sites(err)
 	}
+}
+
+// sites are the labels in a file that was read as far as err allowed.
+func (x *file) sites(err error) (sites []carrier.Site, _ error) {
+	add := func(found []carrier.Site, bad error) {
+		if sites = append(sites, found...); err == nil {
+			err = bad
+		}
+	}
+	if x.moov != nil {
+		x.below(x.moov, "moov", add)
+	}
+	if x.meta != nil {
+		x.below(x.meta, "meta", add)
+	}
+	for _, b := range x.top {
+		packet, bad := x.packetOf(b)
+		add(nil, bad)
+		if packet != nil {
+			add(packetSites("uuid XMP", packet, b.body()+int64(len(xmpUUID)), "in XMP; "+x.guide()))
+		}
+	}
+	if x.items != nil {
+		for i, p := range x.items.packets {
+			text, at, bad := x.packet(p)
+			if bad != nil {
+				add(nil, bad)
+				continue
+			}
+			remark := ""
+			switch {
+			case !x.still:
+				remark = "in an XMP item; " + x.guide()
+			case i > 0:
+				remark = "in a second XMP item; readers look at the first"
+			}
+			add(packetSites("XMP item", text, at, remark))
+		}
+	}
+	if len(sites) > carrier.MaxSites {
+		add(nil, x.fault(carrier.TooLarge, sites[carrier.MaxSites].Offset, "more than %d labels", carrier.MaxSites))
+		sites = sites[:carrier.MaxSites]
+	}
+	return sites, err
 }
 
 // below adds the labels in a box and all below it. path is the way to it.

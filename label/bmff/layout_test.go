@@ -460,6 +460,50 @@ func TestEncodedPacket(t *testing.T) {
 	}
 }
 
+// TestBombs: what says much in few bytes is given up, and what has more labels than anybody looks at is no file to label.
+func TestBombs(t *testing.T) {
+	value := carrier.Label{Value: carriertest.Value}
+	loc := []byte{0, 0, 0, 0, 0, 0, 0xFF, 0xFF} // every extent has no bytes, and 65,535 of them
+	for range math.MaxUint16 {
+		loc = append(loc, 0, 1, 0, 0, 0xFF, 0xFF)
+	}
+	info := leaf("iinf", u32(0), u16(0))
+	packet, err := xmp.Put(nil, carrier.Label{Value: carriertest.Other})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deep := leaf("free")
+	for range 50 {
+		deep = parent("udta", nil, deep)
+	}
+	many := parent("moov", nil)
+	for range carrier.MaxParts + 1 {
+		many.children = append(many.children, leaf("free"))
+	}
+	labels := first(movieBox(0, 0))
+	for range carrier.MaxSites + 1 {
+		labels = append(labels, leaf("uuid", []byte(xmpUUID), packet).write(nil)...)
+	}
+	for name, c := range map[string]struct {
+		format string
+		file   []byte
+	}{
+		"extents":   {"heic", slices.Concat(brand("heic"), parent("meta", make([]byte, 4), info, leaf("iloc", loc)).write(nil))},
+		"depth":     {"mp4", first(parent("moov", nil, slices.Concat(movieBox(0, 0).children, []*node{deep})...))},
+		"boxes":     {"mp4", slices.Concat(brand("isom"), many.write(nil))},
+		"labels":    {"mp4", labels},
+		"top boxes": {"mp4", slices.Concat(brand("isom"), bytes.Repeat(leaf("free").write(nil), carrier.MaxParts+1))},
+	} {
+		if _, err := format(c.format).Put(carrier.Bytes(c.file), value); carrier.KindOf(err) != carrier.TooLarge {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	big := sparse{size: 100 << 20, head: slices.Concat(brand("isom"), u32(99<<20), []byte("moov"))}
+	if _, err := format("mp4").Put(carrier.Open(big, big.size), value); carrier.KindOf(err) != carrier.TooLarge {
+		t.Errorf("a movie of 99 MB: %v", err)
+	}
+}
+
 // TestWidths: 32-bit places grow where they must, beside tables that need not.
 func TestWidths(t *testing.T) {
 	p := &places{offsetSize: 4, lengthSize: 4, list: []location{{id: 1, extents: []extent{{offset: math.MaxUint32 - 10, length: 5}}}, {id: 2, extents: []extent{{offset: 500, length: 5}}}}}

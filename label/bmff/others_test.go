@@ -1,8 +1,13 @@
 package bmff
 
 import (
+	"bytes"
+	"errors"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,6 +89,86 @@ print(b[0].get("aigc"), b[0].get("title"), len(a) == len(b),
 				t.Errorf("%s: mutagen reads %q", name, got)
 			}
 		}
+	}
+}
+
+// TestOthersReadBeyond4GB: a film whose last chunk begins just below 4 GB. The label moves it beyond, so the table gets 64 bits, and ffmpeg finds
+// the packets as before. Both files are sparse.
+func TestOthersReadBeyond4GB(t *testing.T) {
+	ffmpeg := testkit.Tool(t, "ffmpeg", "apt-get install ffmpeg")
+	ffprobe := testkit.Tool(t, "ffprobe", "apt-get install ffmpeg")
+	dir := t.TempDir()
+	small, was, is := filepath.Join(dir, "small.mp4"), filepath.Join(dir, "was.mp4"), filepath.Join(dir, "is.mp4")
+	ffmpeg("-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=10:duration=4", "-f", "lavfi", "-i", "sine=duration=4", "-g", "10", "-c:v", "libx264", "-c:a", "aac", "-movflags", "faststart", small)
+	file, err := os.ReadFile(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := read(carrier.Bytes(file), "mp4", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	each := func(f func(*table)) {
+		t.Helper()
+		if err := x.tables(x.moov, func(n *node) error {
+			table, err := x.table(n)
+			if err == nil {
+				f(table)
+				table.write(n)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := int64(0)
+	each(func(t *table) { last = max(last, slices.Max(t.at)) })
+	gap := int64(math.MaxUint32) - 100 - last
+	each(func(t *table) {
+		for i := range t.at {
+			t.at[i] += gap
+		}
+	})
+	behind := x.moovBox.end()
+	head := slices.Concat(file[:x.moovBox.at], x.moov.write(nil), u32(1), []byte("junk"), u64(gap))
+	write := func(name string, head []byte, tail []byte, at int64) *os.File {
+		t.Helper()
+		f, err := os.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		for place, b := range map[int64][]byte{0: head, at: tail} {
+			if _, err := f.WriteAt(b, place); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return f
+	}
+	f := write(was, head, file[behind:], behind+gap)
+	e, err := format("mp4").Put(carrier.Open(f, int64(len(file))+gap), carrier.Label{Value: carriertest.Value})
+	if err != nil {
+		t.Fatal(err)
+	}
+	grown := e.Size() - int64(len(file)) - gap
+	head, tail := make([]byte, int64(len(head))+grown), make([]byte, int64(len(file))-behind)
+	for place, b := range map[int64][]byte{0: head, behind + gap + grown: tail} {
+		if _, err := e.ReadAt(b, place); err != nil && !errors.Is(err, io.EOF) {
+			t.Fatal(err)
+		}
+	}
+	write(is, head, tail, behind+gap+grown)
+	if !bytes.Contains(head, []byte("co64")) {
+		t.Error("no table has 64 bits")
+	}
+	want := ffmpeg("-v", "error", "-i", small, "-map", "0", "-c", "copy", "-f", "md5", "-")
+	for _, name := range []string{was, is} {
+		if got := ffmpeg("-v", "error", "-i", name, "-map", "0", "-c", "copy", "-f", "md5", "-"); got != want {
+			t.Errorf("%s: packets are %s, were %s", filepath.Base(name), got, want)
+		}
+	}
+	if got := ffprobe("-v", "error", "-show_entries", "format_tags=AIGC", "-of", "default=nw=1:nk=1", is); got != carriertest.Value {
+		t.Errorf("ffprobe reads %q", got)
 	}
 }
 

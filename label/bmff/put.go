@@ -14,7 +14,7 @@ import (
 func putOf(format string, still bool) func(*carrier.File, carrier.Label) (*carrier.Edit, error) {
 	return func(f *carrier.File, l carrier.Label) (*carrier.Edit, error) {
 		x, err := read(f, format, still)
-		if err != nil {
+		if _, err = x.sites(err); err != nil {
 			return nil, err
 		}
 		changed, err := x.keyed(l.Value)

@@ -9,18 +9,19 @@ import (
 )
 
 // shift tells where bytes of the original stand in the edited file.
-type shift struct {
-	changes []carrier.Change
-	moves   bool // something stands elsewhere
-}
+type shift struct{ changes []carrier.Change }
 
-func newShift(changes []carrier.Change) shift {
-	s := shift{changes: changes}
+func newShift(changes []carrier.Change) (s shift) {
 	for _, c := range changes {
-		s.moves = s.moves || int64(len(c.Insert)) != c.Remove
+		if int64(len(c.Insert)) != c.Remove {
+			s.changes = append(s.changes, c)
+		}
 	}
 	return s
 }
+
+// moves tells whether something stands elsewhere.
+func (s shift) moves() bool { return len(s.changes) > 0 }
 
 // of is the new place of a place.
 func (s shift) of(at int64) int64 {
@@ -107,7 +108,7 @@ func (x *file) widen(s shift, behind map[int64]int64) (wider bool, err error) {
 			return false, err
 		}
 	}
-	if x.moov == nil || !s.moves {
+	if x.moov == nil || !s.moves() {
 		return wider, nil
 	}
 	err = x.tables(x.moov, func(n *node) error {
@@ -135,7 +136,7 @@ func (x *file) widen(s shift, behind map[int64]int64) (wider bool, err error) {
 
 func (x *file) widenItems(p *places, s shift, block int64, behind map[int64]int64) (wider bool, err error) {
 	for _, l := range p.list {
-		if s.moves && l.method == 0 && l.reference != 0 {
+		if s.moves() && l.method == 0 && l.reference != 0 {
 			return false, x.fault(carrier.Unsupported, x.metaBox.at, "item %d has data reference %d; whether its bytes move with this file cannot be told", l.id, l.reference)
 		}
 	}
@@ -144,7 +145,7 @@ func (x *file) widenItems(p *places, s shift, block int64, behind map[int64]int6
 
 // move sets the places in a movie right; the file's own items are set by layOut.
 func (x *file) move(n *node, s shift) error {
-	if !s.moves {
+	if !s.moves() {
 		return nil
 	}
 	return x.tables(n, func(n *node) error {
@@ -215,7 +216,7 @@ func references(trak *node) (own, others bool) {
 // fragments are the changes to places outside the movie: in fragments that count from the file's beginning, and in the indexes of
 // fragments.
 func (x *file) fragments(s shift) (out []carrier.Change, err error) {
-	if !s.moves {
+	if !s.moves() {
 		return nil, nil
 	}
 	for _, b := range x.top {
