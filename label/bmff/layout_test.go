@@ -514,6 +514,11 @@ func TestWidths(t *testing.T) {
 	if now := p.shifted(s, 0, nil); p.widen(now) || now.list[0].extents[0].offset != math.MaxUint32+10 || now.list[1].extents[0].offset != 520 {
 		t.Errorf("%+v", now)
 	}
+	p = &places{version: 1, offsetSize: 4, lengthSize: 4, baseSize: 4, list: []location{{id: 1, base: 200, extents: []extent{{length: 5}, {offset: 5, length: 5}}}, {id: 2, method: 1, extents: []extent{{offset: 500, length: 5}}}}}
+	now := p.shifted(newShift([]carrier.Change{{At: 100, Remove: 20, Insert: make([]byte, 13)}}), 0, nil)
+	if l := now.list[0]; l.base != 0 || l.extents[0].offset != 193 || l.extents[1].offset != 198 || now.list[1].extents[0].offset != 500 {
+		t.Errorf("%+v", now.list)
+	}
 	n := leaf("saio", u32(0), u32(1), u32(math.MaxUint32-10))
 	x := &file{moov: parent("moov", nil, n)}
 	if wider, err := x.widen(s, nil); err != nil || !wider || n.body[0] != 1 || len(n.body) != 16 {

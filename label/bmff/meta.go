@@ -194,14 +194,11 @@ func (r *reader) metaWith(meta *node, value *string) (changed bool, err error) {
 			}
 		default:
 			changed = true
-			if keyed && i != kept {
-				drop[i] = true
-			}
 			continue
 		}
 		items = append(items, item)
 	}
-	for i, name := range names { // keys of the name without an item
+	for i, name := range names { // keys whose item is gone, or that had none
 		if own(keyName(name)) && i != kept {
 			drop[i], changed = true, true
 		}

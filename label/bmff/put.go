@@ -291,7 +291,7 @@ func (x *file) room(b box, n int64) carrier.Change {
 	case over == 0:
 		return carrier.Change{At: b.at, Remove: b.size + free.size, Insert: make([]byte, n)}
 	}
-	remove := max(n+8, b.size+free.head)
+	remove := max(n+8, b.size)
 	insert := make([]byte, remove)
 	binary.BigEndian.PutUint32(insert[n:], uint32(over))
 	copy(insert[n+4:], "free")
