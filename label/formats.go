@@ -8,11 +8,12 @@ import (
 	"github.com/hegui/hegui/label/carrier"
 	"github.com/hegui/hegui/label/image"
 	"github.com/hegui/hegui/label/riff"
+	"github.com/hegui/hegui/label/stream"
 )
 
 // Formats are the kinds of files that can be labelled, in the order in which a file is tried.
 func Formats() []carrier.Format {
-	return slices.Concat(image.Formats(), bmff.Formats(), riff.Formats())
+	return slices.Concat(image.Formats(), bmff.Formats(), riff.Formats(), stream.Formats())
 }
 
 // FormatOf tells the kind of a file by its content. ok is false for kinds that are not known: whether such a file carries a label
