@@ -11,14 +11,7 @@ import (
 	"github.com/hegui/hegui/label/carrier/xmp"
 )
 
-func format(name string) carrier.Format {
-	for _, f := range Formats() {
-		if f.Name == name {
-			return f
-		}
-	}
-	panic(name)
-}
+func format(name string) carrier.Format { return carriertest.Format(Formats(), name) }
 
 func brand(name string, others ...string) []byte {
 	return leaf("ftyp", []byte(name), u32(512), []byte(strings.Join(others, ""))).write(nil)
@@ -102,11 +95,6 @@ func chunks(t testing.TB, x *file) []int64 {
 	return table.at
 }
 
-func formatOf(name string) carrier.Format {
-	kind, _, _ := strings.Cut(name, ",")
-	return format(kind)
-}
-
 // TestRoundTrip: one label in its place, the chunks are where the tables say, and other metadata is there.
 func TestRoundTrip(t *testing.T) {
 	for name, file := range made() {
@@ -119,7 +107,7 @@ func TestRoundTrip(t *testing.T) {
 		if is == 0 {
 			t.Errorf("%s is no kind", name)
 		}
-		labelled := carriertest.RoundTrip(t, formatOf(name), file)
+		labelled := carriertest.RoundTrip(t, format(name), file)
 		m, err := read(carrier.Bytes(labelled), "mp4", false)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -300,7 +288,7 @@ func TestBadFiles(t *testing.T) {
 
 func TestHostile(t *testing.T) {
 	for name, file := range made() {
-		carriertest.Hostile(t, formatOf(name), file)
+		carriertest.Hostile(t, format(name), file)
 	}
 	for _, file := range stills(t) {
 		carriertest.Hostile(t, format("heic"), file)

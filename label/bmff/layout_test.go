@@ -157,7 +157,7 @@ func TestInPlace(t *testing.T) {
 	}
 	for _, name := range []string{"mp4, movie last", "mp4, room behind", "mov"} {
 		file := made()[name]
-		e, err := formatOf(name).Put(carrier.Bytes(bytes.Clone(file)), carrier.Label{Value: carriertest.Value})
+		e, err := format(name).Put(carrier.Bytes(bytes.Clone(file)), carrier.Label{Value: carriertest.Value})
 		if err != nil || !e.InPlace() {
 			t.Errorf("%s: cannot be made in place, %v", name, err)
 			continue
@@ -232,10 +232,10 @@ func TestMediaIsNotRead(t *testing.T) {
 		}
 		// A header is read with the eight bytes behind it, which may be its long size.
 		f := carrier.Open(guarded{file, from + 8, from + 20}, int64(len(file)))
-		if _, err := formatOf(name).Sites(f); err != nil {
+		if _, err := format(name).Sites(f); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := formatOf(name).Put(f, carrier.Label{Value: carriertest.Value}); err != nil {
+		if _, err := format(name).Put(f, carrier.Label{Value: carriertest.Value}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

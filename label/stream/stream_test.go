@@ -15,14 +15,7 @@ import (
 	"github.com/hegui/hegui/label/carrier/carriertest"
 )
 
-func format(name string) carrier.Format {
-	for _, f := range Formats() {
-		if f.Name == name {
-			return f
-		}
-	}
-	panic(name)
-}
+func format(name string) carrier.Format { return carriertest.Format(Formats(), name) }
 
 // frames are heads of MP3 frames and what stands for their data.
 var frames = bytes.Repeat(append([]byte{0xFF, 0xFB, 0x90, 0x64}, "FRAMEDATA"...), 5)
@@ -228,15 +221,10 @@ func utf16Own() []byte {
 	return append(binary.BigEndian.AppendUint32([]byte("TXXX"), uint32(len(data))), append([]byte{0, 0}, data...)...)
 }
 
-func formatOf(name string) carrier.Format {
-	kind, _, _ := strings.Cut(name, ",")
-	return format(kind)
-}
-
 // TestRoundTrip: one label in its place; titles, pictures and frames are as they were, and room is used where there is some.
 func TestRoundTrip(t *testing.T) {
 	for name, file := range files() {
-		labelled := carriertest.RoundTrip(t, formatOf(name), file)
+		labelled := carriertest.RoundTrip(t, format(name), file)
 		for _, kept := range []string{"A title", "PICTURE", "FRAMEDATA", "\xFF\xE0 art", "Artist"} {
 			was := bytes.ReplaceAll(file, []byte("\xFF\x00\xE0"), []byte("\xFF\xE0"))
 			if bytes.Count(was, []byte(kept)) != bytes.Count(labelled, []byte(kept)) {
@@ -269,7 +257,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	chinese := `{"Label":"1","ContentProducer":"某公司","ProduceID":"1","ReservedCode1":"","ContentPropagator":"P","PropagateID":"2","ReservedCode2":""}`
 	for _, name := range []string{"mp3, 2.2", "mp3, 2.3", "mp3, 2.4, labelled", "flac"} { // what a producer wrote is kept on propagation
-		carriertest.One(t, formatOf(name), carriertest.Put(t, formatOf(name), files()[name], chinese), chinese)
+		carriertest.One(t, format(name), carriertest.Put(t, format(name), files()[name], chinese), chinese)
 	}
 }
 
@@ -336,7 +324,7 @@ func checkFilm(t *testing.T, name string, b []byte) {
 
 func TestPlacesOfOthers(t *testing.T) {
 	for name, remark := range map[string]string{"mp3, 2.2, labelled": "", "mp3, 2.4, labelled": "", "mp3, UTF-16": "", "mp3, footer": "", "mp3, two tags": "in a further", "mp3, at the end": "in a further", "mp3, APE": "in an APE", "flac, labelled": "", "ogg, labelled": "", "flv, labelled": "", "mkv, labelled": "", "mkv, labelled behind": "", "mkv, labelled in a track": "of a track", "flac, behind ID3": "in an ID3"} {
-		sites, err := formatOf(name).Sites(carrier.Bytes(files()[name]))
+		sites, err := format(name).Sites(carrier.Bytes(files()[name]))
 		if err != nil || len(sites) != 1 || sites[0].Value != carriertest.Other || sites[0].Standard != (remark == "") || !strings.HasPrefix(sites[0].Remark, remark) {
 			t.Errorf("%s: %+v, %v", name, sites, err)
 		}
@@ -378,7 +366,7 @@ func TestBadFiles(t *testing.T) {
 
 func TestHostile(t *testing.T) {
 	for name, file := range files() {
-		carriertest.Hostile(t, formatOf(name), file)
+		carriertest.Hostile(t, format(name), file)
 	}
 }
 
