@@ -20,7 +20,7 @@ const module = "github.com/hegui/hegui/"
 // layers is the house. A package imports only packages of lines below its own; a package that stands on no line is an
 // error. Folders under testdata, and modules of their own (benchmarks), are not part of it.
 var layers = [][]string{
-	{"measures", "internal/store", "label/carrier", "label/carrier/xmp", "label/carrier/carriertest", "label/mark"},
+	{"measures", "internal/store", "internal/strictjson", "label/carrier", "label/carrier/xmp", "label/carrier/carriertest", "label/mark"},
 	{"journal", "upstream", "internal/job", "internal/web",
 		"label/image", "label/bmff", "label/riff", "label/stream", "label/document", "label/sound", "label/film", "label/c2pa", "label/watermark"},
 	{"moderation", "moderation/decode", "moderation/linear", "moderation/signals", "privacy", "label"},

@@ -302,7 +302,9 @@ func (d *Detector) ask(ctx context.Context, q moderation.Query, needed bool) mod
 	case err != nil:
 		j = d.unavailable(err.Error(), nil)
 	case j.Outcome == moderation.Unavailable:
+		tooLong := j.TooLong
 		j = d.unavailable(j.Reason, j.Rule)
+		j.TooLong = tooLong
 	}
 	d.n.asked.Add(1)
 	switch {

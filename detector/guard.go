@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -168,7 +169,7 @@ func (g *Guard) Judge(ctx context.Context, q moderation.Query) (moderation.Judge
 	}
 	parts := pieces(q.Text, g.s.MaxChars, maxOverlap)
 	if n := len(parts) * len(g.asks); n > g.s.MaxPieces {
-		j.Outcome = moderation.Unavailable
+		j.Outcome, j.TooLong = moderation.Unavailable, true
 		j.Reason = fmt.Sprintf("the text has %d characters and needs %d calls; max_pieces is %d", utf8.RuneCount(q.Text), n, g.s.MaxPieces)
 		return j, Usage{}, nil
 	}
@@ -242,8 +243,11 @@ func (g *Guard) ask(ctx context.Context, direction, text string, ask Question) (
 		return nil, Usage{}, err
 	}
 	used := Usage{Calls: 1, Chars: int64(utf8.RuneCountInString(text))}
-	raw, err := g.call(ctx, body)
+	raw, worked, err := g.call(ctx, body)
 	if err != nil {
+		if worked {
+			g.bill(&used, completion{}, messages)
+		}
 		return nil, used, err
 	}
 	c, err := parseCompletion(raw)
@@ -279,11 +283,12 @@ func (g *Guard) bill(used *Usage, c completion, messages []Message) {
 	}
 }
 
-// call sends a question and returns the answer's body. Errors hold neither key nor content.
-func (g *Guard) call(ctx context.Context, body []byte) ([]byte, error) {
+// call sends a question and returns the answer's body. worked tells, with an error, that the endpoint may have worked all the same and
+// may ask to be paid. Errors hold neither key nor content.
+func (g *Guard) call(ctx context.Context, body []byte) (raw []byte, worked bool, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, g.url, bytes.NewReader(body))
 	if err != nil {
-		return nil, errors.New("the request could not be made")
+		return nil, false, errors.New("the request could not be made")
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Accept", "application/json")
@@ -293,19 +298,20 @@ func (g *Guard) call(ctx context.Context, body []byte) ([]byte, error) {
 	began := time.Now()
 	resp, err := g.client.Do(r)
 	if err != nil {
-		return nil, plainFailure(ctx, err, began)
+		var dial *net.OpError
+		return nil, !errors.As(err, &dial) || dial.Op != "dial", plainFailure(ctx, err, began)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	raw, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return nil, plainFailure(ctx, err, began)
+		return nil, true, plainFailure(ctx, err, began)
 	case resp.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("the endpoint answered with HTTP %d", resp.StatusCode)
+		return nil, resp.StatusCode >= 500, fmt.Errorf("the endpoint answered with HTTP %d", resp.StatusCode)
 	case len(raw) > maxAnswer:
-		return nil, cannotRead("it is longer than %d bytes", maxAnswer)
+		return nil, true, cannotRead("it is longer than %d bytes", maxAnswer)
 	}
-	return raw, nil
+	return raw, true, nil
 }
 
 // plainFailure says what went wrong with a call, without the address's details.

@@ -379,6 +379,12 @@ func TestGuardsThatMisbehave(t *testing.T) {
 			}
 		}, "longer than"},
 		"chatty": {func(w http.ResponseWriter, a asked) { reply(w, "This text is safe.", 10, 5) }, "form of"},
+		"an error beside": {func(w http.ResponseWriter, a asked) {
+			_, _ = io.WriteString(w, `{"error":{"message":"secret"},"choices":[{"message":{"content":"safe"},"finish_reason":"stop"}]}`)
+		}, "an error beside"},
+		"two contents": {func(w http.ResponseWriter, a asked) {
+			_, _ = io.WriteString(w, `{"choices":[{"message":{"content":"unsafe\nS2","content":"safe"},"finish_reason":"stop"}]}`)
+		}, "stands twice"},
 		"filtered": {func(w http.ResponseWriter, a asked) {
 			_, _ = io.WriteString(w, `{"choices":[{"message":{"content":"safe"},"finish_reason":"content_filter"}]}`)
 		}, "another reason"},
@@ -452,6 +458,24 @@ func TestBillsAreBounded(t *testing.T) {
 	for _, b := range []string{"", `,"usage":null`, `,"usage":{"prompt_tokens":-5,"completion_tokens":-1}`, `,"usage":{}`} {
 		if u := judge(b); u.Estimated != 1 || u.In < 11 || u.Out < 1 || u.Over != 0 {
 			t.Errorf("%q: %+v", b, u)
+		}
+	}
+}
+
+// A call that failed may have been worked on and may be paid for: its tokens are estimated. One that never arrived, or was turned away, costs nothing.
+func TestFailedCallsAreBilled(t *testing.T) {
+	status := http.StatusOK
+	s := serve(t, func(w http.ResponseWriter, a asked) { http.Error(w, "no", status) })
+	for _, x := range []struct {
+		url    string
+		status int
+		billed bool
+	}{{s.url, 502, true}, {s.url, 429, false}, {s.url, 401, false}, {"http://127.0.0.1:1/v1", 0, false}} {
+		status = x.status
+		g := must[*Guard](t)(NewGuard(Settings{Name: "g", Profile: "llama-guard-3", URL: x.url, Model: "m"}))
+		j, used, err := g.Judge(t.Context(), moderation.Query{Text: []byte("hello")})
+		if err != nil || j.Outcome != moderation.Unavailable || used.Calls != 1 || (used.In > 0) != x.billed || (used.Estimated == 1) != x.billed {
+			t.Errorf("%s %d: %+v %+v %v", x.url, x.status, j, used, err)
 		}
 	}
 }

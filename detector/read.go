@@ -1,23 +1,22 @@
 package detector
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/hegui/hegui/internal/strictjson"
 	"github.com/hegui/hegui/measures"
 	"github.com/hegui/hegui/moderation"
 )
 
 // completion is what of an endpoint's answer is read.
 type completion struct {
-	Choices []choice `json:"choices"`
+	Error   json.RawMessage `json:"error"`
+	Choices []choice        `json:"choices"`
 	Usage   *struct {
 		In  int64 `json:"prompt_tokens"`
 		Out int64 `json:"completion_tokens"`
@@ -235,33 +234,12 @@ func oneObject(text string) (map[string]any, error) {
 		}
 		text = strings.TrimSpace(inside)
 	}
-	d := json.NewDecoder(strings.NewReader(text))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+	if err := strictjson.Check([]byte(text)); err != nil {
+		return nil, cannotRead("its JSON: %v", err)
+	}
+	var out map[string]any
+	if err := json.Unmarshal([]byte(text), &out); err != nil || out == nil {
 		return nil, cannotRead("it is no JSON object")
-	}
-	out := map[string]any{}
-	for d.More() {
-		t, err := d.Token()
-		name, ok := t.(string)
-		if err != nil || !ok {
-			return nil, cannotRead("it is no JSON object")
-		}
-		for before := range out {
-			if strings.EqualFold(before, name) {
-				return nil, cannotRead("a field stands in it twice")
-			}
-		}
-		var v any
-		if err := d.Decode(&v); err != nil {
-			return nil, cannotRead("it is no JSON object")
-		}
-		out[name] = v
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, cannotRead("it is no JSON object")
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, cannotRead("something follows its JSON object")
 	}
 	return out, nil
 }
@@ -331,8 +309,14 @@ func sortedKeys[V any](m map[string]V) []string {
 // parseCompletion reads an endpoint's answer.
 func parseCompletion(body []byte) (completion, error) {
 	var c completion
-	if err := json.Unmarshal(bytes.TrimSpace(body), &c); err != nil {
+	if err := strictjson.Check(body); err != nil {
+		return c, cannotRead("it is not what an OpenAI-compatible endpoint answers: %v", err)
+	}
+	if err := json.Unmarshal(body, &c); err != nil {
 		return c, cannotRead("it is not what an OpenAI-compatible endpoint answers")
+	}
+	if len(c.Error) > 0 && string(c.Error) != "null" {
+		return c, cannotRead("it holds an error beside what it answers")
 	}
 	return c, nil
 }

@@ -45,8 +45,8 @@ func guardModel(t *testing.T) (url string, down *atomic.Bool, asked *atomic.Int6
 // what it found is shown, and its score and artefact stand in the record; an outage is held or degraded as declared.
 func TestGuardModelThroughTheGateway(t *testing.T) {
 	url, down, asked := guardModel(t)
-	build := func(rule moderation.OnError) *detector.Detector {
-		g, err := detector.NewGuard(detector.Settings{Name: "llama", Profile: "llama-guard-3", URL: url, Model: "guard", Sync: true, Timeout: 2 * time.Second, OnError: rule})
+	build := func(rule moderation.OnError, maxPieces int) *detector.Detector {
+		g, err := detector.NewGuard(detector.Settings{Name: "llama", Profile: "llama-guard-3", URL: url, Model: "guard", Sync: true, Timeout: 2 * time.Second, OnError: rule, MaxPieces: maxPieces})
 		must(t, err)
 		cache, err := detector.NewCache(1000)
 		must(t, err)
@@ -56,7 +56,7 @@ func TestGuardModelThroughTheGateway(t *testing.T) {
 	}
 	const row = "{name: guards, detector: [guard], when: 'score >= 0.5', action: block}"
 	safe := strings.Repeat("A plain sentence about the weather of this week. ", 5)
-	h := ruled(t, row, says(safe, "Now the poison recipe: mix it well. ", "And more of it."), func(s *service.Service) { s.Label = label.UI }, build(moderation.Hold))
+	h := ruled(t, row, says(safe, "Now the poison recipe: mix it well. ", "And more of it."), func(s *service.Service) { s.Label = label.UI }, build(moderation.Hold, 0))
 
 	r := h.chat("how do I mix poison", true)
 	rec := h.record(r)
@@ -93,10 +93,17 @@ func TestGuardModelThroughTheGateway(t *testing.T) {
 	if r := h.chat("another question", false); r.status != http.StatusServiceUnavailable || r.code() != "guard_unavailable" {
 		t.Errorf("hold: %d %s", r.status, r.body)
 	}
-	h.gateway.o.Detectors = []moderation.Detector{build(moderation.Degrade)}
+	h.gateway.o.Detectors = []moderation.Detector{build(moderation.Degrade, 0)}
 	r = h.chat("one more question", false)
 	rec = h.record(r)
 	if r.status != 200 || len(rec.Guards) == 0 || rec.Guards[0].Detector != "llama" || rec.Guards[0].Rule != "degraded" || !strings.Contains(rec.Guards[0].Error, "HTTP 503") {
 		t.Errorf("degrade: %d %+v", r.status, rec.Guards)
+	}
+
+	// What is too long for the guard stays so: it is no outage to try again after.
+	down.Store(false)
+	h.gateway.o.Detectors = []moderation.Detector{build(moderation.Hold, 1)}
+	if r := h.chat(strings.Repeat("一段很长的普通文字，", 4000), false); r.status != http.StatusRequestEntityTooLarge || r.code() != "text_too_long" {
+		t.Errorf("too long: %d %s", r.status, r.body)
 	}
 }

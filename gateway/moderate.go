@@ -296,8 +296,8 @@ func (s *inputScreen) consult(ctx context.Context, which []int) *Interruption {
 		}
 		switch a.Outcome {
 		case moderation.Unavailable:
-			in := s.g.detectorOut(s.c, "moderate_in", moderation.Degraded{Detector: a.Detector.Name, Rule: a.Detector.OnError, End: len(whole), Reason: a.Reason, Took: a.Took})
-			if in != nil {
+			in := s.g.detectorOut(s.c, "moderate_in", moderation.Degraded{Detector: a.Detector.Name, Rule: a.Detector.OnError, End: len(whole), Reason: a.Reason, TooLong: a.TooLong, Took: a.Took})
+			if in != nil && (outage == nil || in.Status < outage.Status) { // too long for one stays so when another is back
 				outage = in
 			}
 		case moderation.Clear:
@@ -434,6 +434,9 @@ func (g *Gateway) detectorOut(c *call, guard string, d moderation.Degraded) *Int
 	c.outages[i].MS += int64((d.Took + time.Millisecond - 1) / time.Millisecond)
 	if rule == "degraded" {
 		return nil
+	}
+	if d.TooLong {
+		return problem(http.StatusRequestEntityTooLarge, "text_too_long", "", "the text is longer than this service can have checked, and what is not checked is not answered; shorten it or send it in parts")
 	}
 	return guardUnavailable(guard)
 }

@@ -111,6 +111,9 @@ type Judgement struct {
 	// Rule is what happens with the text this once when Unavailable; nil: as the description says. A detector that has a rule of
 	// its own for why it does not answer, a daily cap for example, says so here.
 	Rule *OnError
+
+	// TooLong says, with Unavailable, that the text is longer than the detector takes: asking again gives the same.
+	TooLong bool
 }
 
 // Detection is one finding of a detector. Start and End are byte offsets in Query.Text; both 0 is the whole of it.

@@ -103,6 +103,7 @@ type Degraded struct {
 	Rule       OnError
 	Start, End int
 	Reason     string
+	TooLong    bool          // see Judgement
 	Took       time.Duration // waited for in vain
 }
 
@@ -326,7 +327,7 @@ func (w *Watch) judge(replies []Answer) {
 	var held *Degraded
 	for _, r := range replies {
 		if r.Outcome == Unavailable {
-			d := Degraded{Detector: r.Detector.Name, Rule: r.Detector.OnError, Start: p.start, End: p.end, Reason: r.Reason, Took: r.Took}
+			d := Degraded{Detector: r.Detector.Name, Rule: r.Detector.OnError, Start: p.start, End: p.end, Reason: r.Reason, TooLong: r.TooLong, Took: r.Took}
 			w.degraded = append(w.degraded, d)
 			if d.Rule == Hold && held == nil {
 				held = &d

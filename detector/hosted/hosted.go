@@ -26,6 +26,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/hegui/hegui/internal/strictjson"
 	"github.com/hegui/hegui/moderation"
 )
 
@@ -171,7 +172,9 @@ func (c *Check) Judge(ctx context.Context, q moderation.Query) (moderation.Judge
 	var failed error
 	pieces := cut(string(q.Text), c.v.maxRunes, c.v.maxBytes)
 	if len(pieces) > c.s.MaxPieces {
-		return j, used, fmt.Errorf("the text takes %d calls; max_pieces is %d", len(pieces), c.s.MaxPieces)
+		j.Outcome, j.TooLong = moderation.Unavailable, true
+		j.Reason = fmt.Sprintf("the text takes %d calls; max_pieces is %d", len(pieces), c.s.MaxPieces)
+		return j, used, nil
 	}
 	for _, p := range pieces {
 		if !used.count(p) {
@@ -281,6 +284,9 @@ func (c *Check) send(r *http.Request) ([]byte, error) {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if !json.Valid(body) {
 		return nil, fmt.Errorf("the service answered with status %d and no JSON (%.40s)", resp.StatusCode, kind)
+	}
+	if err := strictjson.Check(body); err != nil {
+		return nil, fmt.Errorf("the answer cannot be read: %w", err)
 	}
 	if resp.StatusCode >= 500 {
 		return nil, fmt.Errorf("the service answered with status %d: %s", resp.StatusCode, said(body))

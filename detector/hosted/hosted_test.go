@@ -206,6 +206,37 @@ func TestVendors(t *testing.T) {
 	}
 }
 
+// An answer that says two things is never a clear: what it finds counts, or it cannot be read.
+func TestAnswersThatContradictThemselves(t *testing.T) {
+	for _, x := range []struct {
+		id, body string
+		want     moderation.Outcome
+	}{
+		{"alibaba", `{"Code":200,"Data":{"RiskLevel":"none","Result":[{"Label":"contraband_gambling","Confidence":99}]}}`, moderation.Found},
+		{"alibaba", `{"Code":200,"Data":{"RiskLevel":"high","RiskLevel":"none","Result":[]}}`, moderation.Unavailable},
+		{"alibaba-guard", `{"Code":200,"Data":{"Suggestion":"pass","Detail":[{"Type":"contentModeration","Suggestion":"block","Result":[{"Label":"contraband_gambling","Confidence":99}]}]}}`, moderation.Found},
+		{"tencent", `{"Response":{"Suggestion":"Pass","Label":"Normal","DetailResults":[{"Label":"Illegal","Suggestion":"Block","Score":99}]}}`, moderation.Found},
+		{"tencent", `{"Response":{"Suggestion":"Pass","Label":"Normal","DetailResults":[{"Label":"Illegal","Suggestion":"block","Score":99}]}}`, moderation.Unavailable},
+		{"tencent", `{"Response":{"Suggestion":"Block","suggestion":"Pass","Label":"Normal"}}`, moderation.Unavailable},
+		{"baidu", `{"conclusionType":1,"data":[{"type":12,"subType":1,"conclusionType":2,"hits":[{"probability":0.99}]}]}`, moderation.Found},
+		{"baidu", `{"conclusionType":1,"data":[{"type":14,"subType":1,"conclusionType":2}]}`, moderation.Clear}, // the operator's own list of allowed words there
+		{"baidu", `{"conclusionType":2,"conclusionType":1}`, moderation.Unavailable},
+		{"huawei", `{"result":{"suggestion":"pass","details":[{"suggestion":"block","label":"ban","confidence":0.9}]}}`, moderation.Found},
+		{"huawei", `{"result":{"suggestion":"pass","details":[{"suggestion":"deny","label":"ban"}]}}`, moderation.Unavailable},
+		{"volcengine", `{"ResponseMetadata":{},"Result":{"Code":0,"Data":{"Decision":"PASS","Results":[{"Label":"101","Decision":"BLOCK"}]}}}`, moderation.Found},
+		{"openai", `{"results":[{"flagged":false,"categories":{"illicit":true},"category_scores":{"illicit":0.9}}]}`, moderation.Found},
+		{"openai", `{"results":[{"flagged":true,"categories":{"illicit":true},"category_scores":{"illicit":-7}}]}`, moderation.Unavailable},
+		{"openai", `{"results":[{"flagged":true,"categories":{"illicit":true},"category_scores":{"illicit":1e300}}]}`, moderation.Unavailable},
+		{"openai", `{"results":[{"flagged":true,"flagged":false,"categories":{}}]}`, moderation.Unavailable},
+		{"openai", `{"error":{"message":"m"},"results":[{"flagged":false,"categories":{}}]}`, moderation.Unavailable},
+	} {
+		c, _ := vendorServer(t, x.id, func(w http.ResponseWriter, _ string) { _, _ = io.WriteString(w, x.body) })
+		if j := ask(t, c, "一段话"); j.Outcome != x.want {
+			t.Errorf("%s %s: %+v, want %s", x.id, x.body, j, x.want)
+		}
+	}
+}
+
 // TestLongTextsAreCut: every character reaches the vendor, words over a border too, and places are those of the whole text.
 func TestLongTextsAreCut(t *testing.T) {
 	for _, v := range Vendors() {

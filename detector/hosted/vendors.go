@@ -139,6 +139,11 @@ func readAlibabaPlus(body []byte) ([]verdict, error) {
 	}{{*a.Data.RiskLevel, "unnamed", a.Data.Result}, {a.Data.AttackLevel, "promptAttack", a.Data.AttackResult}, {a.Data.SensitiveLevel, "sensitiveData", a.Data.SensitiveResult}} {
 		switch strings.ToLower(part.level) {
 		case "", "none", "s0":
+			for _, v := range alibabaVerdicts(part.results, false) { // what is named counts although the level is none
+				if v.label != "unnamed" {
+					out = append(out, verdict{cmp.Or(strings.TrimPrefix(part.unnamed, "unnamed"), v.label), v.score, false})
+				}
+			}
 			continue
 		case "low", "medium", "high", "s1", "s2", "s3", "s4":
 		default:
@@ -167,9 +172,9 @@ func alibabaVerdicts(list []alibabaResult, blocks bool) []verdict {
 	return out
 }
 
-// confidence is a vendor's 0 to 100 as 0 to 1; one that gives none is sure.
+// confidence is a vendor's 0 to 100 as 0 to 1; one that gives none, or what is no such number, is sure.
 func confidence(percent *float64) float64 {
-	if percent == nil {
+	if percent == nil || *percent < 0 || *percent > 100 {
 		return 1
 	}
 	return *percent / 100
@@ -266,8 +271,12 @@ func readTencent(body []byte) ([]verdict, error) {
 	}
 	var out []verdict
 	for _, d := range x.DetailResults {
-		if d.Suggestion == "Block" || d.Suggestion == "Review" {
+		switch d.Suggestion {
+		case "Pass":
+		case "Block", "Review":
 			out = append(out, verdict{d.Label, confidence(d.Score), d.Suggestion == "Block"})
+		default:
+			return nil, fmt.Errorf("a detail of the answer suggests %.40q", d.Suggestion)
 		}
 	}
 	switch x.Suggestion {
@@ -339,25 +348,21 @@ func readBaidu(body []byte) ([]verdict, error) {
 	default:
 		return nil, fmt.Errorf("the service refused the call: code %d", a.ErrorCode)
 	}
-	switch a.Type {
-	case 1:
-		return nil, nil
-	case 2, 3:
-	default: // 4: it failed
+	if a.Type < 1 || a.Type > 3 { // 4: it failed
 		return nil, fmt.Errorf("the service could not judge the text: conclusion %d", a.Type)
 	}
 	var out []verdict
 	for _, d := range a.Data {
-		if d.Verdict == 1 || d.Type == baiduAllowed {
+		if d.Type == baiduAllowed || d.Verdict == 1 || a.Type == 1 && d.Verdict == 0 { // what is found counts although the whole is called compliant
 			continue
 		}
 		score := 1.0
 		if len(d.Hits) > 0 && d.Hits[0].Probability != nil {
 			score = *d.Hits[0].Probability
 		}
-		out = append(out, verdict{fmt.Sprintf("%d/%d", d.Type, d.SubType), score, a.Type == 2})
+		out = append(out, verdict{fmt.Sprintf("%d/%d", d.Type, d.SubType), score, a.Type == 2 || d.Verdict == 2})
 	}
-	if len(out) == 0 {
+	if len(out) == 0 && a.Type != 1 {
 		out = []verdict{{"unnamed", 1, a.Type == 2}}
 	}
 	return out, nil
@@ -405,12 +410,16 @@ func readHuawei(body []byte) ([]verdict, error) {
 	}
 	var out []verdict
 	for _, d := range a.Result.Details {
-		if d.Suggestion != "pass" {
+		switch d.Suggestion {
+		case "pass":
+		case "block", "review":
 			score := 1.0
 			if d.Confidence != nil {
 				score = *d.Confidence
 			}
 			out = append(out, verdict{d.Label, score, d.Suggestion == "block"})
+		default:
+			return nil, fmt.Errorf("a detail of the answer suggests %.40q", d.Suggestion)
 		}
 	}
 	switch a.Result.Suggestion {
@@ -468,22 +477,19 @@ func readVolcengine(body []byte) ([]verdict, error) {
 		return nil, errors.New("the service could not judge the text")
 	}
 	d := a.Result.Data
-	switch strings.ToUpper(d.Decision) {
-	case "PASS":
-		return nil, nil
-	case "BLOCK", "REVIEW":
-	default:
+	decision := strings.ToUpper(d.Decision)
+	if decision != "PASS" && decision != "BLOCK" && decision != "REVIEW" {
 		return nil, fmt.Errorf("the answer decides %.40q", d.Decision)
 	}
-	blocks := strings.EqualFold(d.Decision, "BLOCK")
 	var out []verdict
-	for _, r := range d.Results {
-		if r.Label != "" && !strings.EqualFold(r.Decision, "PASS") {
-			out = append(out, verdict{r.Label, 1, blocks})
+	for _, r := range d.Results { // what is found counts although the whole is let pass
+		own := strings.ToUpper(r.Decision)
+		if r.Label != "" && own != "PASS" && (decision != "PASS" || own == "BLOCK" || own == "REVIEW") {
+			out = append(out, verdict{r.Label, 1, decision == "BLOCK" || own == "BLOCK"})
 		}
 	}
-	if len(out) == 0 {
-		out = []verdict{{cmp.Or(d.DecisionLabel, "unnamed"), 1, blocks}}
+	if len(out) == 0 && decision != "PASS" {
+		out = []verdict{{cmp.Or(d.DecisionLabel, "unnamed"), 1, decision == "BLOCK"}}
 	}
 	return out, nil
 }
@@ -522,6 +528,9 @@ func readOpenAI(body []byte) ([]verdict, error) {
 			score, ok := r.Scores[name]
 			if !ok {
 				score = 1
+			}
+			if score < 0 || score > 1 {
+				return nil, errors.New("a score in the answer is no number from 0 to 1")
 			}
 			out = append(out, verdict{name, score, true})
 		}
