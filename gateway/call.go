@@ -152,7 +152,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, op operation) {
 	g.running.Add(1)
 	defer g.running.Done()
 	c := &call{w: w, r: r, op: op, started: g.o.Now(), id: store.NewID(), pool: g.o.Pool,
-		checked: exchange.Checked{In: -1, Out: -1, Privacy: -1}, labels: "none", lexicon: g.o.Lexicon(), policy: g.o.Policy(), asked: g.detectors()}
+		checked: exchange.Checked{In: -1, Out: -1, Privacy: -1}, labels: "none", lexicon: g.o.Lexicon(), policy: g.o.Policy(), asked: g.Detectors()}
 	c.request.doc.nodes = make([]node, 0, 48)
 	if n := r.ContentLength; n > 0 && n < 1<<20 {
 		c.body.Grow(int(n) + bytes.MinRead)

@@ -169,7 +169,7 @@ func (g *Gateway) fail(c *call, in *Interruption) {
 
 func (g *Gateway) newDetached(w http.ResponseWriter, r *http.Request, via string) *call {
 	c := &call{w: w, r: r, op: operation{name: exchange.ScreenIn, input: "text"}, started: g.o.Now(), id: store.NewID(), pool: g.o.Pool, via: via,
-		checked: exchange.Checked{In: -1, Out: -1, Privacy: -1}, labels: "none", lexicon: g.o.Lexicon(), policy: g.o.Policy(), asked: g.detectors()}
+		checked: exchange.Checked{In: -1, Out: -1, Privacy: -1}, labels: "none", lexicon: g.o.Lexicon(), policy: g.o.Policy(), asked: g.Detectors()}
 	c.content = c.id
 	return c
 }

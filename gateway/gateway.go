@@ -109,8 +109,8 @@ func New(o Options) (*Gateway, error) {
 	return g, nil
 }
 
-// detectors are those to ask now, besides the lexicon.
-func (g *Gateway) detectors() []moderation.Detector {
+// Detectors are those that look at texts now, besides the lexicon.
+func (g *Gateway) Detectors() []moderation.Detector {
 	if g.o.Classifiers == nil {
 		return g.o.Detectors
 	}

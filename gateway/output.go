@@ -28,6 +28,7 @@ type output struct {
 	enforce bool
 	mask    string // off, observe, mask
 	choices []*choice
+	stood   map[string]wholeText // by choice and path
 }
 
 // choice is one of n alternatives.
@@ -56,7 +57,7 @@ type channel struct {
 }
 
 func (g *Gateway) newOutput(ctx context.Context, c *call) *output {
-	o := &output{g: g, c: c, ctx: ctx, table: c.policy.At(c.place("out")), enforce: c.service.Modes.ModerateOut.Act != "observe", mask: c.service.Privacy.Out}
+	o := &output{g: g, c: c, ctx: ctx, stood: map[string]wholeText{}, table: c.policy.At(c.place("out")), enforce: c.service.Modes.ModerateOut.Act != "observe", mask: c.service.Privacy.Out}
 	if o.mask == "mask" && c.service.Modes.Privacy.Act == "observe" {
 		o.mask = "observe"
 	}

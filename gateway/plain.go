@@ -141,30 +141,68 @@ func (g *Gateway) rewrite(ctx context.Context, c *call, d *doc) ([]byte, error) 
 	return splice(make([]byte, 0, len(d.b)+1024), d.b, edits), nil
 }
 
-// once screens a string that stands whole; a block-tier hit empties it.
+// once screens a string that stands whole; a block-tier hit empties it. Another string at the same place, as in a stream whose every chunk
+// brings one or that cuts a tool's name in two, is judged together with the end of what stood there before; the same one again
+// has been judged.
 func (o *output) once(d *doc, ch *choice, i int, path string) ([]edit, *cut) {
 	text := d.text(i)
-	x := o.channel(ch, path, "", "")
+	key := strconv.Itoa(ch.index) + " " + path
+	at := o.stood[key]
+	replace := func() []edit {
+		if at.whole {
+			return nil
+		}
+		return []edit{{int(d.nodes[i].start), int(d.nodes[i].end), appendJSON(nil, at.visible)}}
+	}
+	switch {
+	case at.times > 0 && bytes.Equal(at.last, text):
+		return replace(), nil
+	case at.times == mostOnce:
+		return nil, &cut{code: "guard_unavailable", decision: moderation.Decision{Action: o.onViolation(), Reason: "guard_unavailable"}}
+	}
+	at.times++
+	before, name := at.tail, path
+	if at.times > 1 {
+		name = path + "+" + strconv.Itoa(at.times)
+	}
+	joined := slices.Concat(before, text)
+	at.last, at.tail = bytes.Clone(text), bytes.Clone(tail(joined, seamBytes))
+
+	x := o.channel(ch, name, "", "")
 	altered := ch.altered
-	shown := len(x.visible)
-	visible, stop := o.feed(ch, x, text)
-	visible = append([]byte(nil), visible...)
+	visible, stop := o.feed(ch, x, joined)
+	visible = bytes.Clone(visible)
 	if stop == nil {
 		var rest []byte
 		rest, stop = o.close(ch, x)
 		visible = append(visible, rest...)
 	}
-	ch.altered = altered || stop != nil || len(visible) != len(text) && !ch.label.written || o.c.masked
-	x.visible = append(x.visible[:shown], visible...)
-	if stop != nil {
+	at.whole = stop == nil && bytes.Equal(visible, joined)
+	ch.altered = altered || stop != nil || len(visible) != len(joined) && !ch.label.written || o.c.masked
+	switch {
+	case stop != nil:
 		visible = nil
-		x.visible = nil
+	case bytes.HasPrefix(visible, before):
+		visible = visible[len(before):]
+	default: // what is masked began in what was shown
+		visible = nil
 	}
-	if stop == nil && string(visible) == string(text) {
-		return nil, nil
-	}
-	return []edit{{int(d.nodes[i].start), int(d.nodes[i].end), appendJSON(nil, visible)}}, stop
+	x.visible, at.visible = visible, visible
+	o.stood[key] = at
+	return replace(), stop
 }
+
+// wholeText is what stood at a place of an answer whose strings stand whole.
+type wholeText struct {
+	times      int
+	last, tail []byte
+	whole      bool   // all of last may be shown
+	visible    []byte // else what is shown of it
+}
+
+// mostOnce bounds the different strings at one place of an answer outside its running texts; each is judged with the end of the one before
+// it. Ours.
+const mostOnce = 1000
 
 // overParts looks at a message that comes in several parts as its reader does, in one piece, for what none of the parts says alone.
 func (o *output) overParts(d *doc, ch *choice, at int) *cut {

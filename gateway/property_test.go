@@ -165,6 +165,56 @@ func TestToolCallsReasoningAndChoicesSurvive(t *testing.T) {
 	}
 }
 
+// Names of tools and strings that a stream brings beside its text: none is lost when several chunks bring one, and what is cut in two is
+// judged in one piece.
+func TestStringsThatSeveralChunksBring(t *testing.T) {
+	stream := func(chunks ...string) func(http.ResponseWriter, *http.Request) {
+		return func(w http.ResponseWriter, r *http.Request) {
+			for _, c := range chunks {
+				_, _ = fmt.Fprintf(w, "data: {\"id\":\"c\",\"model\":\"real\",\"choices\":[%s]}\n\n", c)
+			}
+			_, _ = io.WriteString(w, "data: [DONE]\n\n")
+		}
+	}
+	for name, x := range map[string]struct {
+		chunks []string
+		want   []string
+		never  string
+	}{
+		"two calls": {[]string{
+			`{"index":0,"delta":{"tool_calls":[{"index":0,"id":"1","function":{"name":"look_up","arguments":"{}"}}]}}`,
+			`{"index":0,"delta":{"tool_calls":[{"index":1,"id":"2","function":{"name":"send_it","arguments":"{}"}}]}}`,
+			`{"index":1,"delta":{"tool_calls":[{"index":0,"id":"3","function":{"name":"third","arguments":"{}"}}]}}`,
+			`{"index":0,"delta":{},"finish_reason":"tool_calls"}`, `{"index":1,"delta":{},"finish_reason":"tool_calls"}`},
+			[]string{`"look_up"`, `"send_it"`, `"third"`}, ""},
+		"a name in two": {[]string{
+			`{"index":0,"delta":{"tool_calls":[{"index":0,"id":"1","function":{"name":"look","arguments":""}}]}}`,
+			`{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"name":"_up","arguments":"{}"}}]}}`,
+			`{"index":0,"delta":{},"finish_reason":"tool_calls"}`}, []string{`"look"`, `"_up"`}, ""},
+		"a name in two that is none": {[]string{
+			`{"index":0,"delta":{"tool_calls":[{"index":0,"id":"1","function":{"name":"forbidden ","arguments":""}}]}}`,
+			`{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"name":"fruit","arguments":"{}"}}]}}`,
+			`{"index":0,"delta":{},"finish_reason":"tool_calls"}`}, []string{`content_filter`}, `"fruit"`},
+		"the same string in each": {[]string{
+			`{"index":0,"note":"in good order","delta":{"content":"one "}}`, `{"index":0,"note":"in good order","delta":{"content":"two"}}`, `{"index":0,"note":"and done now","delta":{},"finish_reason":"stop"}`},
+			[]string{`"in good order"`, `"and done now"`, "two"}, `"note":""`},
+		"a number in each": {[]string{
+			`{"index":0,"note":"call 13800138000 now","delta":{"content":"one "}}`, `{"index":0,"note":"call 13800138000 now","delta":{"content":"two"}}`, `{"index":0,"delta":{},"finish_reason":"stop"}`},
+			[]string{"call ", "two"}, "13800138000"},
+	} {
+		h := setup(t, stream(x.chunks...), nil)
+		r := h.post("/v1/chat/completions", `{"model":"m","stream":true,"n":2,"messages":[{"role":"user","content":"hi"}]}`)
+		for _, want := range x.want {
+			if !strings.Contains(r.body, want) {
+				t.Errorf("%s: no %s in\n%s", name, want, r.body)
+			}
+		}
+		if x.never != "" && strings.Contains(r.body, x.never) {
+			t.Errorf("%s: %s in\n%s", name, x.never, r.body)
+		}
+	}
+}
+
 func TestClientLeavingCancelsUpstream(t *testing.T) {
 	cancelled := make(chan time.Time, 1)
 	h := setup(t, func(w http.ResponseWriter, r *http.Request) {

@@ -204,7 +204,7 @@ func (s *streamer) element(d *doc, at, position int) (edits []edit, keep bool) {
 	var stop *cut
 	feed := func(i int, path, prefix, suffix string) bool {
 		if strings.HasSuffix(path, ".name") { // a tool's name stands whole in one delta and must stay so
-			e, cut := s.once(d, s.choice(-1), i, "choice."+path)
+			e, cut := s.once(d, s.choice(-1), i, "choice["+strconv.Itoa(index)+"]."+path)
 			edits, stop = append(edits, e...), cut
 			return cut == nil
 		}
@@ -233,7 +233,7 @@ func (s *streamer) element(d *doc, at, position int) (edits []edit, keep bool) {
 				return true
 			}
 			el := func(i int, path, _, _ string) bool {
-				e, cut := s.once(d, s.choice(-1), i, "choice."+path)
+				e, cut := s.once(d, s.choice(-1), i, "choice["+strconv.Itoa(index)+"]."+path)
 				edits = append(edits, e...)
 				stop = cut
 				return cut == nil

@@ -61,6 +61,7 @@ const (
 	GuardDegraded   Verb = "guard.degraded"
 	UpstreamChanged Verb = "upstream.changed"
 
+	DetectorsInForce    Verb = "detector.in_force"
 	DetectorChanged     Verb = "detector.changed"
 	DetectorCapped      Verb = "detector.capped"
 	DetectorOvercharged Verb = "detector.overcharged"
@@ -125,6 +126,7 @@ func Verbs() []VerbDoc {
 		{ProbeRan, false, "A self-test of a service's guards ran. Body: service and results per guard."},
 		{GuardDegraded, false, "A guard could not work. Body: guard, service, the declared rule that was followed (closed or open), error."},
 		{UpstreamChanged, false, "An endpoint's circuit breaker opened or closed. Body: endpoint, state, reason."},
+		{DetectorsInForce, false, "Other detectors than before look at texts on a node, or the policy acts on others of their findings. Body: per detector name, kind, whether it only observes, and the risks of A.1 on which the policy acts, by direction."},
 		{DetectorChanged, false, "A detector's circuit breaker opened or closed. Body: detector, state, reason."},
 		{DetectorCapped, false, "A detector has reached its daily cap; at most once a day. Body: day, cap in yuan, what happens to texts."},
 		{DetectorOvercharged, false, "A detector's provider billed more than texts can need; at most once a day. Body: day, tokens billed and counted."},

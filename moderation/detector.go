@@ -32,6 +32,8 @@ type Description struct {
 	Exposed Exposure      // how much may be shown that it has not looked at yet
 	Timeout time.Duration // of one check; 0: DefaultTimeout
 	OnError OnError       // what happens with text that it cannot look at
+
+	Observes bool // in shadow: its findings are recorded and act on nothing
 }
 
 // Defaults of a Description. Ours (DESIGN §4 rule 3).

@@ -349,3 +349,15 @@ func TestSpacesInARow(t *testing.T) {
 		}
 	}
 }
+
+// TestEmphasis: the signs that Markdown sets around words do not part them for who reads the text, and other signs in a few gaps still do.
+func TestEmphasis(t *testing.T) {
+	l := lexicon(t, Entry{ID: "e", Text: "禁果出售", Category: "A1h", Tier: Block, Forms: Forms{Separated: true}})
+	for text, want := range map[string]int{
+		"有**禁果**出售": 1, "有禁果__出__售": 1, "有禁果~~出售~~": 1, "有***禁***果出售": 1, "有`禁果`出售": 1, "有禁****果出售": 0, "有禁*_果出售": 0, "说到禁果，出售的是苹果": 0,
+	} {
+		if got := l.Scan([]byte(text)); len(got) != want || len(l.ScanStateful([]byte(text))) != want {
+			t.Errorf("%s: %+v", text, got)
+		}
+	}
+}

@@ -19,28 +19,16 @@ func (g Gaps) None() bool { return len(g.Always)+len(g.Sometimes) == 0 }
 // Gaps looks for weakened enforcement in one direction, in or out, for every kind of user and every service and profile
 // that a row names. Lists are in the order of measures.Risks and never nil.
 func (p *Policy) Gaps(direction string) Gaps {
-	services, profiles := []string{""}, []string{""}
-	for i := range p.rows {
-		services, profiles = append(services, p.rows[i].services...), append(profiles, p.rows[i].profiles...)
-	}
-	slices.Sort(services)
-	slices.Sort(profiles)
-	services, profiles = slices.Compact(services), slices.Compact(profiles)
 	always, sometimes := map[string]bool{}, map[string]bool{}
-	for _, service := range services {
-		for _, profile := range profiles {
-			for _, user := range []string{"adult", "minor", "unknown"} {
-				t := p.table(Place{Scene: Scene{Service: service, Direction: direction, User: user}, Profile: profile, OnViolation: Stop})
-				for _, r := range measures.Risks() {
-					if r.Group != "A.1" {
-						continue
-					}
-					always[r.ID] = always[r.ID] || t.letsAll(r.ID)
-					sometimes[r.ID] = sometimes[r.ID] || t.letsSome(r.ID)
-				}
+	p.everywhere(direction, func(t *Table) {
+		for _, r := range measures.Risks() {
+			if r.Group != "A.1" {
+				continue
 			}
+			always[r.ID] = always[r.ID] || t.letsAll(r.ID)
+			sometimes[r.ID] = sometimes[r.ID] || t.letsSome(r.ID)
 		}
-	}
+	})
 	g := Gaps{Always: []string{}, Sometimes: []string{}}
 	for _, r := range measures.Risks() {
 		switch {
@@ -51,6 +39,43 @@ func (p *Policy) Gaps(direction string) Gaps {
 		}
 	}
 	return g
+}
+
+// Heeds lists the risks of A.1 for which the policy acts, for every service and every user, on what a detector of this kind is sure of: a
+// finding of the signal tier with the highest severity and score. Guard models, hosted checks and classifiers report that tier unless
+// they are told otherwise. In the order of measures.Risks, never nil.
+func (p *Policy) Heeds(direction, kind string) []string {
+	out := []string{}
+	for _, r := range measures.Risks() {
+		if r.Group != "A.1" {
+			continue
+		}
+		heeded := true
+		p.everywhere(direction, func(t *Table) {
+			heeded = heeded && t.Decide(Case{Category: r.ID, Tier: Signal, Severity: 5, Detector: kind, Score: 1}).Action.Stricter(Mask)
+		})
+		if heeded {
+			out = append(out, r.ID)
+		}
+	}
+	return out
+}
+
+// everywhere calls f with the table of every place that the rows tell apart.
+func (p *Policy) everywhere(direction string, f func(*Table)) {
+	services, profiles := []string{""}, []string{""}
+	for i := range p.rows {
+		services, profiles = append(services, p.rows[i].services...), append(profiles, p.rows[i].profiles...)
+	}
+	slices.Sort(services)
+	slices.Sort(profiles)
+	for _, service := range slices.Compact(services) {
+		for _, profile := range slices.Compact(profiles) {
+			for _, user := range []string{"adult", "minor", "unknown"} {
+				f(p.table(Place{Scene: Scene{Service: service, Direction: direction, User: user}, Profile: profile, OnViolation: Stop}))
+			}
+		}
+	}
 }
 
 // letsAll tells whether a plain hit of the lexicon, of no particular entry, goes on at some severity.

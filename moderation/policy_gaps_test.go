@@ -44,3 +44,27 @@ func TestGaps(t *testing.T) {
 		}
 	}
 }
+
+func TestHeeds(t *testing.T) {
+	all := []string{"A1a", "A1b", "A1c", "A1d", "A1e", "A1f", "A1g", "A1h"}
+	for _, c := range []struct {
+		name, rows string
+		in, out    []string
+	}{
+		{"block tier alone", "  - {name: b, tier: [block], action: block}\n", nil, nil},
+		{"guards", "  - {name: g, detector: [guard], when: 'score >= 0.5', action: block}\n", all, all},
+		{"another kind", "  - {name: g, detector: [linear], when: 'score >= 0.5', action: block}\n", nil, nil},
+		{"one risk, on the way in", "  - {name: g, detector: [guard], category: [A1c], direction: [in], action: guide}\n", []string{"A1c"}, nil},
+		{"one service alone", "  - {name: g, detector: [guard], service: [demo], action: block}\n", nil, nil},
+		{"masked is not acted on", "  - {name: g, detector: [guard], action: mask}\n", nil, nil},
+	} {
+		p, err := ParsePolicy("test.yaml", []byte("name: test\nrows:\n"+c.rows+"default:\n  action: allow\n"))
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if in, out := p.Heeds("in", "guard"), p.Heeds("out", "guard"); !slices.Equal(in, c.in) || !slices.Equal(out, c.out) {
+			t.Errorf("%s: in %v, out %v", c.name, in, out)
+		}
+	}
+}

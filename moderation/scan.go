@@ -345,7 +345,7 @@ func evenGaps(match []byte) bool {
 			if len(gap) > 0 {
 				filled++
 			}
-			if len(gap) > 1 {
+			if len(gap) > 1 && !emphasis(gap) {
 				single = false
 			}
 			if gaps == 1 {
@@ -367,6 +367,23 @@ func evenGaps(match []byte) bool {
 		started, inWord, gap = true, word, gap[:0]
 	}
 	return filled > 0 && (uniform || single) && wordOK()
+}
+
+// emphasis tells the signs that Markdown sets around words, which its reader does not see: up to three of one kind.
+func emphasis(gap []rune) bool {
+	if len(gap) > 3 {
+		return false
+	}
+	for _, r := range gap {
+		if r != gap[0] {
+			return false
+		}
+	}
+	switch gap[0] {
+	case '*', '_', '~', '`':
+		return true
+	}
+	return false
 }
 
 // run takes the text up to end through the patterns of kind pattern.

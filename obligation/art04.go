@@ -26,8 +26,8 @@ func art04() []Control {
 	}, {
 		Duty:    "P4-03",
 		Control: Bilingual{"按歧视类别检测输出，并对每次发布做成对提示测试。", "Output is classified for discrimination and each release is tested with paired prompts."},
-		NotYet: &Bilingual{"尚无歧视内容分类器和成对测试。请在发布前人工测试九类歧视，并保存结果。",
-			"There is no classifier for discrimination and no paired test yet. Test the nine kinds by hand before each release and keep the results."},
+		NotYet: &Bilingual{"尚不能对歧视内容的检测效果和成对提示进行测试。请在发布前人工测试九类歧视，并保存结果。",
+			"Neither the detection of discrimination nor paired prompts are tested yet. Test the nine kinds by hand before each release and keep the results."},
 	}, {
 		Duty:    "P4-04",
 		Control: Bilingual{"输出查重、查秘密信息，提示词查自我优待。", "Output is checked for near-copies and secrets, prompts for self-preferencing."},
@@ -70,7 +70,7 @@ func checkOutput(ctx context.Context, ev Evidence) (Finding, error) {
 }
 
 // checkModeration judges one direction: the guard enforces, its self-test passes, no exchange went unchecked, every risk
-// of A.1 has entries. Without a classifier it can never be met: keywords alone miss what is worded anew.
+// of A.1 has entries. Keywords alone never meet it.
 func checkModeration(ctx context.Context, ev Evidence, direction, guard string) (Finding, error) {
 	services, err := ev.services()
 	if err != nil {
@@ -99,10 +99,55 @@ func checkModeration(ctx context.Context, ev Evidence, direction, guard string) 
 	j.covers(ev.Lexicon)
 	j.pending(ev.Lexicon)
 	j.enforces(ev.Policy, direction)
-	j.fact("classifier", false)
-	j.say(Short, "仅有关键词检测，没有分类模型。", "Only keywords are checked; there is no classifier.")
-	j.mend("在接入分类模型前，请对命中与抽样内容安排人工复核。", "Until a classifier joins, have people review hits and a sample of the rest.")
+	j.beyondWords(ev.Detectors, direction)
 	return j.finding()
+}
+
+// beyondWords tells which models look at texts besides the keywords, which alone miss what is worded anew, and whether the policy acts on
+// what they find.
+func (j *judgement) beyondWords(d DetectorFacts, direction string) {
+	var names []string
+	heeded := map[string]bool{}
+	for _, x := range d.All {
+		if x.Observe {
+			continue
+		}
+		names = append(names, x.Name)
+		for _, r := range x.Heeded[direction] {
+			heeded[r] = true
+		}
+	}
+	var unheeded []string
+	for _, r := range measures.Risks() {
+		if r.Group == "A.1" && !heeded[r.ID] {
+			unheeded = append(unheeded, r.ID)
+		}
+	}
+	j.fact("detectors", names)
+	j.fact("detector_findings_without_action", unheeded)
+	list := strings.Join(names, ", ")
+	switch {
+	case !d.Known:
+		j.say(Unknown, "日志账本中没有关键词之外的检测器的记录。", "The journal does not tell which detectors there are besides keywords.")
+		j.mend("启动服务，检测器会随之记录。", "Start the server; it records them.")
+		return
+	case len(names) == 0:
+		j.say(Short, "仅有关键词检测，没有生效的分类模型或护栏模型。", "Only keywords are checked; no classifier and no guard model is in force.")
+		j.mend("接入护栏模型，或用复核样本训练分类模型并使其生效；在此之前请对命中与抽样内容安排人工复核。",
+			"Configure a guard model, or train a classifier from reviewed samples and put it in force; until then have people review hits and a sample of the rest.")
+		return
+	case len(heeded) == 0:
+		j.say(Short, "关键词之外的检测器 "+list+" 已生效，但检测策略对其发现均不处置。", "Besides keywords, "+list+" looks at texts; the policy acts on none of its findings.")
+	case len(unheeded) > 0:
+		j.say(Short, "关键词之外的检测器 "+list+" 已生效，但检测策略对其在以下风险中的发现不处置："+strings.Join(unheeded, "、")+"。",
+			"Besides keywords, "+list+" looks at texts; the policy acts on none of its findings in "+strings.Join(unheeded, ", ")+".")
+	default:
+		j.say(Met, "关键词之外的检测器 "+list+" 已生效，检测策略对其发现进行处置。", "Besides keywords, "+list+" looks at texts and the policy acts on its findings.")
+		j.ref("verb:detector.in_force")
+		return
+	}
+	j.ref("verb:detector.in_force")
+	j.mend("在检测策略中为这类检测器加入处置其发现的行（signal 级）。", "Add rows to the policy that act on findings (tier signal) of detectors of this kind.")
 }
 
 // enforces holds the policy in force to what the control says: a hit of the block tier in a risk of A.1 never goes on.

@@ -34,7 +34,7 @@ func art17() []Control {
 	}, {
 		Duty:    "F17-04",
 		Control: Bilingual{"分类模型覆盖全部 31 种风险。", "The classification models cover all 31 risks."},
-		NotYet:  &Bilingual{"尚无分类模型。请另行使用覆盖 31 种风险的分类服务并保存其指标。", "There is no classifier yet. Use a service that covers the 31 risks and keep its figures."},
+		NotYet:  &Bilingual{"尚不能核算生效的分类模型覆盖哪些风险。请保存各模型在 31 种风险上的指标。", "Which of the 31 risks the models in force cover is not computed yet. Keep each model's figures for them."},
 	}, {
 		Duty:    "F17-05",
 		Control: Bilingual{"抽取不少于 1000 题，人工、关键词、分类模型合格率均不低于 90%。", "At least 1,000 questions are drawn; by hand, keywords and classifier at least 90 % pass."},

@@ -61,6 +61,12 @@ func TestChecks(t *testing.T) {
 	asking := func(drop func(assessment.Question) bool) func(*world) {
 		return func(w *world) { good(w); w.asked = slices.DeleteFunc(w.asked, drop) }
 	}
+	judging := func(observe bool, heeded ...string) func(*world) {
+		return func(w *world) {
+			good(w)
+			w.detectors(DetectorFact{Name: "g", Kind: "guard", Observe: observe, Heeded: map[string][]string{"in": heeded, "out": heeded}})
+		}
+	}
 	for _, c := range []struct {
 		duty, name string
 		prepare    func(*world)
@@ -87,18 +93,24 @@ func TestChecks(t *testing.T) {
 		{"G9-01", "self-test stale", stale, Unknown, "counts for 5m0s only"},
 		{"G9-01", "no self-test", unprobed, Unknown, "no self-test of agreement"},
 
-		{"P4-01", "all checked, no classifier", good, Short, "no classifier"},
+		{"P4-01", "all checked, no classifier", good, Short, "no classifier and no guard model"},
 		{"P4-01", "unchecked", without(func(r *exchange.Record) { r.Checked.In = -1 }), Breach, "not checked: 1."},
 		{"P4-01", "observing", declared(func(d *service.Declaration) { d.Services[0].Modes.ModerateIn.Act = "observe" }), Breach, "mode observe"},
 		{"P4-01", "published, not yet served", func(w *world) { good(w); w.lex.Pending, w.lex.Version = true, 7 }, Short, "Version 7 of the lexicon is published; no server"},
 		{"P4-01", "risk without entry", lexicon(func(m map[string]int) { delete(m, "A1c") }, time.Hour), Breach, "no entry for A1c"},
 		{"P4-01", "self-test stale", stale, Unknown, "counts for"},
-		{"P4-02", "all checked, no classifier", good, Short, "no classifier"},
+		{"P4-02", "all checked, no classifier", good, Short, "no classifier and no guard model"},
 		{"P4-02", "unchecked", without(func(r *exchange.Record) { r.Checked.Out = -1 }), Breach, "not checked: 1."},
 		{"P4-02", "self-test failed", failing("moderate_out"), Breach, "self-test of moderate_out failed"},
 		{"P4-01", "policy allows", allowing("in", moderation.Gaps{Always: []string{"A1c"}}), Breach, "go on for A1c"},
 		{"P4-01", "policy excepts an entry", allowing("in", moderation.Gaps{Sometimes: []string{"A1d"}}), Short, "exceptions for some hits of the block tier in A1d"},
-		{"P4-01", "policy allows on the way out only", allowing("out", moderation.Gaps{Always: []string{"A1c"}}), Short, "no classifier"},
+		{"P4-01", "policy allows on the way out only", allowing("out", moderation.Gaps{Always: []string{"A1c"}}), Short, "no classifier and no guard model"},
+		{"P4-01", "detectors not recorded", func(w *world) { good(w); w.det = DetectorFacts{} }, Unknown, "which detectors"},
+		{"P4-01", "a guard in force", judging(false, risksOfA1()...), Met, "Besides keywords, g looks at texts and the policy acts"},
+		{"P4-02", "a guard in force", judging(false, risksOfA1()...), Met, "Besides keywords, g looks at texts and the policy acts"},
+		{"P4-01", "a guard in shadow", judging(true, risksOfA1()...), Short, "no classifier and no guard model"},
+		{"P4-01", "a guard that nothing heeds", judging(false), Short, "acts on none of its findings"},
+		{"P4-01", "a guard that is heeded for some", judging(false, risksOfA1()[1:]...), Short, "findings in A1a"},
 		{"P4-01", "policy not recorded", func(w *world) { good(w); w.pol = PolicyFacts{} }, Unknown, "which policy"},
 		{"P4-01", "policy recorded without its gaps", func(w *world) { good(w); w.pol.Gaps = nil }, Unknown, "which policy"},
 		{"P4-02", "policy allows", allowing("out", moderation.Gaps{Always: []string{"A1c"}}), Breach, "go on for A1c"},
@@ -312,4 +324,14 @@ func TestProofIsRead(t *testing.T) {
 			t.Errorf("a proof with another %s is accepted", name)
 		}
 	}
+}
+
+func risksOfA1() []string {
+	var out []string
+	for _, r := range measures.Risks() {
+		if r.Group == "A.1" {
+			out = append(out, r.ID)
+		}
+	}
+	return out
 }

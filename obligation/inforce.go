@@ -103,3 +103,35 @@ func PolicyInForce(ctx context.Context, j *journal.Journal) (PolicyFacts, error)
 	}
 	return PolicyFacts{body.Hash, body.Name, body.Gaps}, nil
 }
+
+// DetectorFact is one detector besides the lexicon.
+type DetectorFact struct {
+	Name    string              `json:"name"`
+	Kind    string              `json:"kind"`
+	Observe bool                `json:"observe"` // its findings are recorded, nothing acts on them
+	Heeded  map[string][]string `json:"heeded"`  // risks of A.1 on whose findings the policy acts, by direction
+}
+
+// DetectorFacts is what is known of the detectors besides the lexicon, from the journal.
+type DetectorFacts struct {
+	Known bool // false: no server has recorded which there are
+	All   []DetectorFact
+}
+
+// DetectorsInForce reads the newest detector.in_force event.
+func DetectorsInForce(ctx context.Context, j *journal.Journal) (DetectorFacts, error) {
+	events, err := j.Events(ctx, journal.Filter{Verbs: []journal.Verb{journal.DetectorsInForce}, Limit: 1})
+	if err != nil {
+		return DetectorFacts{}, fmt.Errorf("obligation: detectors in force: %w", err)
+	}
+	if len(events) == 0 {
+		return DetectorFacts{}, nil
+	}
+	var body struct {
+		Detectors []DetectorFact `json:"detectors"`
+	}
+	if err := json.Unmarshal(events[0].Body, &body); err != nil {
+		return DetectorFacts{}, fmt.Errorf("obligation: body of event %s#%d: %w", events[0].Log, events[0].Seq, err)
+	}
+	return DetectorFacts{Known: true, All: body.Detectors}, nil
+}

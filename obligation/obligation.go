@@ -69,6 +69,7 @@ type Evidence struct {
 	Staff     *operator.Register
 	Lexicon   LexiconFacts
 	Policy    PolicyFacts
+	Detectors DetectorFacts
 	Questions []assessment.Question // of the banks; those that ship when nil
 	PortalURL string                // where the public pages are served; checks fetch them from outside. Empty: not served now
 	Now       time.Time

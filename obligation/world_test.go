@@ -41,6 +41,7 @@ type world struct {
 	lex   LexiconFacts
 	bank  *BankFacts // of the next lexicon
 	pol   PolicyFacts
+	det   DetectorFacts
 	asked []assessment.Question
 	pages map[string]string // of the portal, by path and query
 	url   string
@@ -96,6 +97,7 @@ func newWorld(t *testing.T) *world {
 		}
 	}
 	w.policy(map[string]moderation.Gaps{"in": {}, "out": {}})
+	w.detectors()
 	w.bank = &BankFacts{Questions: 1000, Refused: 20, Policy: w.pol.Hash}
 	w.lexicon(counts, time.Now().Add(-time.Hour))
 	w.asked = fullBanks()
@@ -151,6 +153,15 @@ func (w *world) policy(gaps map[string]moderation.Gaps) {
 		map[string]any{"hash": hash, "name": "test", "rows": 1, "gaps": gaps})
 	var err error
 	w.pol, err = PolicyInForce(w.t.Context(), w.j)
+	w.must(err)
+}
+
+// detectors records those besides the lexicon.
+func (w *world) detectors(all ...DetectorFact) {
+	w.t.Helper()
+	w.event(journal.Event{At: time.Now(), Verb: journal.DetectorsInForce, Ref: journal.Ref{Kind: "node", ID: "n1"}}, map[string]any{"detectors": all})
+	var err error
+	w.det, err = DetectorsInForce(w.t.Context(), w.j)
 	w.must(err)
 }
 
@@ -219,7 +230,7 @@ func (w *world) publish() {
 }
 
 func (w *world) evidence() Evidence {
-	return Evidence{Journal: w.j, Exchanges: w.ex, Services: w.sv, Users: w.us, Lexicon: w.lex, Policy: w.pol, Questions: w.asked, PortalURL: w.url, Now: w.now}
+	return Evidence{Journal: w.j, Exchanges: w.ex, Services: w.sv, Users: w.us, Lexicon: w.lex, Policy: w.pol, Detectors: w.det, Questions: w.asked, PortalURL: w.url, Now: w.now}
 }
 
 // finding runs the whole register and returns one row.

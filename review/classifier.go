@@ -444,7 +444,7 @@ type observer struct{ moderation.Detector }
 
 func (o observer) Describe() moderation.Description {
 	d := o.Detector.Describe()
-	d.OnError, d.Exposed = moderation.Degrade, moderation.Exposure{Otherwise: moderation.Unlimited, Minors: moderation.Unlimited}
+	d.Observes, d.OnError, d.Exposed = true, moderation.Degrade, moderation.Exposure{Otherwise: moderation.Unlimited, Minors: moderation.Unlimited}
 	return d
 }
 

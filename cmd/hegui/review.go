@@ -64,4 +64,9 @@ func (sv *server) followClassifiers(ctx context.Context) {
 	if before := sv.classifiersFailed.Swap(&text); text != "" && (before == nil || *before != text) {
 		sv.log.Error("trained classifiers could not be taken up", "error", err)
 	}
+	if sv.serves("gateway") {
+		if err := sv.recordDetectors(ctx); err != nil && ctx.Err() == nil {
+			sv.log.Error("the detectors in force could not be recorded", "error", err)
+		}
+	}
 }

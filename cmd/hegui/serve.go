@@ -122,19 +122,20 @@ type server struct {
 	readyAt  time.Time
 	readyErr error
 
-	in      *installation
-	role    string
-	demo    bool
-	log     *slog.Logger
-	release func()
-	pool    *upstream.Pool
-	gateway *gateway.Gateway
-	lexicon atomic.Pointer[moderation.Lexicon]
-	state   lexiconState // of lexicon
-	policy  atomic.Pointer[moderation.Policy]
-	judges  []*detector.Detector // that are configured
-	keys    tryKeys
-	over    chan endedExchange // exchanges that samples are drawn from
+	in                *installation
+	role              string
+	demo              bool
+	log               *slog.Logger
+	release           func()
+	pool              *upstream.Pool
+	gateway           *gateway.Gateway
+	lexicon           atomic.Pointer[moderation.Lexicon]
+	state             lexiconState // of lexicon
+	policy            atomic.Pointer[moderation.Policy]
+	judges            []*detector.Detector      // that are configured
+	detectorsRecorded *obligation.DetectorFacts // nil: not yet looked up
+	keys              tryKeys
+	over              chan endedExchange // exchanges that samples are drawn from
 
 	classifiersFailed atomic.Pointer[string] // why the newest could not be taken up; told once
 	faces             map[string]*face
@@ -370,8 +371,9 @@ func (in *installation) findings(ctx context.Context, portalURL string) []obliga
 	// A lexicon or policy that cannot be read shows as unknown in the duties that rest on it.
 	lexicon, _ := in.lexiconFacts(ctx)
 	policy, _ := obligation.PolicyInForce(ctx, in.journal)
+	detectors, _ := obligation.DetectorsInForce(ctx, in.journal)
 	return obligation.Run(ctx, obligation.Evidence{Journal: in.journal, Exchanges: in.exchanges, Services: in.services, Users: in.users,
-		Staff: in.staff, Lexicon: lexicon, Policy: policy, PortalURL: portalURL, Now: time.Now()})
+		Staff: in.staff, Lexicon: lexicon, Policy: policy, Detectors: detectors, PortalURL: portalURL, Now: time.Now()})
 }
 
 func (sv *server) declaration() (service.Declaration, error) {
