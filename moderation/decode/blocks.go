@@ -81,6 +81,11 @@ func (b *builder) block(i, j int, seen uint8) int {
 			return end
 		}
 	}
+	if n >= 2 && n <= widestGroup && i >= b.grouped {
+		if end := b.base64Groups(i, j); end > 0 {
+			return end
+		}
+	}
 	if n < shortBlock {
 		return j
 	}
@@ -231,6 +236,51 @@ func (b *builder) base64(i, j int) int {
 		if b.read(&r, 20) {
 			return r.end
 		}
+	}
+	return 0
+}
+
+const (
+	widestGroup  = 16
+	fewestGroups = 4
+)
+
+// base64Groups tries words of equal length with one sign between them, as 6ZuH 5Ye2 5p2A 5Lq6, as one block; the last may be shorter.
+func (b *builder) base64Groups(i, j int) int {
+	src, width := b.src, j-i
+	if third := j + 2*(width+1); third >= len(src) || src[third] != src[j] || src[j+width+1] != src[j] {
+		return 0
+	}
+	switch src[j] {
+	case ' ', '\n', '\t', '.', ',', '|', ':', ';':
+	default:
+		return 0
+	}
+	end, count := j, 1
+	for end+1 < len(src) && src[end] == src[j] {
+		k := end + 1
+		for k < len(src) && k-end-1 <= width && base64Value[src[k]] < 64 {
+			k++
+		}
+		n := k - end - 1
+		if n == 0 || n > width {
+			break
+		}
+		count++
+		end = k
+		if n < width {
+			break
+		}
+	}
+	b.grouped = end
+	if count < fewestGroups || count*width < 2*shortBlock-3 {
+		return 0
+	}
+	r := run{start: i, end: padding(src, end), uo: 3, ui: 4, perUnit: 4, line: width, gap: 1, kind: Base64}
+	r.data = decodeBase64(b.scratch[:0], src[i:end])
+	b.scratch = r.data
+	if b.read(&r, 20) {
+		return r.end
 	}
 	return 0
 }

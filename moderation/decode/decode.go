@@ -184,6 +184,7 @@ type builder struct {
 	rows    int     // up to here rows of groups were tried
 	signs   int     // up to here signs of UTF-7 follow one another
 	lined   int     // up to here blocks in lines were tried
+	grouped int     // up to here words of equal length were tried as Base64
 }
 
 // may tells whether src[start:end] may be replaced by n bytes, and notes why not.

@@ -197,6 +197,10 @@ func TestOtherForms(t *testing.T) {
 		numbers = append(numbers, fmt.Sprint(int(r)))
 	}
 	for _, c := range []struct{ text, want string }{
+		{"please read 6LWM 5Y2a 572R 56uZ", "赌博网站"},
+		{"5oC O5q C35 Yi2 5L2 c5Y 2x6 Zmp 54m p5Z OB5 5qE 5pa 55r OV 谢谢", "怎样制作危险物品的方法"},
+		{"5oCO|5qC3|5Yi2|5L2c|5Y2x|6Zmp|54mp|5ZOB|55qE|5pa5|5rOV", "怎样制作危险物品的方法"},
+		{"5oCO5qC3 5Yi25L2c 5Y2x6Zmp 54mp5ZOB 55qE5pa5 5rOV", "怎样制作危险物品的方法"},
 		{"赌&#21338;", "赌博"},
 		{"%E8%B5%8C博", "赌博"},
 		{`赌\u535a网`, "赌博网"},
