@@ -74,6 +74,26 @@ func (v Version) Holds(service, day string) bool {
 		(len(v.Services) == 0 || slices.Contains(v.Services, service))
 }
 
+// Past tells whether the last day of an answer lies before a day.
+func (a Answer) Past(day string) bool { return a.Until != "" && a.Until < day }
+
+// clash is a question that another answer, in force, has too for a service and a day that both are for.
+func (v Version) clash(other Version) (question string, clashes bool) {
+	apart := v.From != "" && other.Past(v.From) || other.From != "" && v.Past(other.From) ||
+		len(v.Services) > 0 && len(other.Services) > 0 && !slices.ContainsFunc(v.Services, func(s string) bool { return slices.Contains(other.Services, s) })
+	if other.State != Approved || other.ID == v.ID || apart {
+		return "", false
+	}
+	other.Services, other.From, other.Until = nil, "", ""
+	m := NewMatcher([]Version{other})
+	for _, q := range v.Questions {
+		if m.Find(q, "", "").Band == Same {
+			return q, true
+		}
+	}
+	return "", false
+}
+
 // Text is the answer in a language, or in the other one when there is none.
 func (v Version) Text(chinese bool) string {
 	if chinese && v.ZH != "" || v.EN == "" {

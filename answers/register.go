@@ -185,14 +185,27 @@ func (r *Register) event(who journal.Actor, verb journal.Verb, v Version, note s
 	return journal.Event{Who: who, Verb: verb, Ref: journal.Ref{Kind: "answer", ID: v.ID}, Body: body}
 }
 
-// Approve puts the newest version of an answer in force, if it is a draft of another person; the one before is superseded.
+// Approve puts the newest version of an answer in force, if it is a draft of another person; the one before is superseded. A version whose
+// days are over, or one of whose questions another answer in force has for the same service and day, is refused with an InvalidError:
+// which of two would be given would be chance.
 func (r *Register) Approve(ctx context.Context, who journal.Actor, id string, n int) (Version, error) {
+	all, err := r.List(ctx)
+	if err != nil {
+		return Version{}, err
+	}
 	return r.move(ctx, who, id, n, func(v *Version) error {
 		switch {
 		case v.State != Draft:
 			return fmt.Errorf("%w: %s is %s", ErrState, v.Ref(), v.State)
 		case v.Author.ID == who.ID && v.Author.Kind == who.Kind:
 			return ErrSamePerson
+		case v.Past(Today(r.now())):
+			return &InvalidError{v.ID, "valid_until", v.Until, "this day is over, so the answer would never be given; write a new version with another"}
+		}
+		for _, other := range all {
+			if q, same := v.clash(other); same {
+				return &InvalidError{v.ID, "questions", q, "the answer " + other.Ref() + ", in force, has it too for the same service and days; retire that one, or change questions, services or days"}
+			}
 		}
 		v.State, v.Approver, v.Approved = Approved, who, r.now().UTC().Truncate(time.Millisecond)
 		return nil

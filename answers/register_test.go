@@ -168,3 +168,44 @@ func BenchmarkFind(b *testing.B) {
 		})
 	}
 }
+
+// TestTwoAnswersToOneQuestion: of two answers to the same question, service and day, the second is refused, and so is one whose days are over.
+func TestTwoAnswersToOneQuestion(t *testing.T) {
+	each(t, func(t *testing.T, r *Register, _ *store.DB, _ *journal.Journal) {
+		r.now = func() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
+		set := func(a Answer) {
+			t.Helper()
+			a.ZH, a.Source = "请在订单页申请。", "s"
+			if _, err := r.Set(t.Context(), ann, a); err != nil {
+				t.Fatal(err)
+			}
+		}
+		set(Answer{ID: "first", Questions: []string{"怎么退款", "退款流程是什么"}, Services: []string{"demo"}, Until: "2026-12-31"})
+		if _, err := r.Approve(t.Context(), ben, "first", 0); err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range []struct {
+			a     Answer
+			field string // of the error; empty: it is approved
+		}{
+			{Answer{ID: "same", Questions: []string{"什么是退货", "请问怎么退款？"}}, "questions"},
+			{Answer{ID: "service", Questions: []string{"怎么退款"}, Services: []string{"other"}}, ""},
+			{Answer{ID: "days", Questions: []string{"怎么退款"}, From: "2027-01-01", Services: []string{"demo"}}, ""},
+			{Answer{ID: "question", Questions: []string{"怎么换货"}}, ""},
+			{Answer{ID: "past", Questions: []string{"双十一规则"}, Until: "2026-11-22"}, "valid_until"},
+			{Answer{ID: "first", Questions: []string{"怎么退款"}, Services: []string{"demo"}}, "questions"}, // days has it from 2027 on
+			{Answer{ID: "first", Questions: []string{"怎么退款"}, Services: []string{"demo"}, Until: "2026-12-30"}, ""},
+		} {
+			set(x.a)
+			_, err := r.Approve(t.Context(), ben, x.a.ID, 0)
+			var bad *InvalidError
+			if field := ""; errors.As(err, &bad) {
+				if field = bad.Field; field != x.field {
+					t.Errorf("%s: %v", x.a.ID, err)
+				}
+			} else if err != nil || x.field != "" {
+				t.Errorf("%s: %v, want an error of %q", x.a.ID, err, x.field)
+			}
+		}
+	})
+}

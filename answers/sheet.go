@@ -66,13 +66,25 @@ func readLines(data []byte, at func(int, error)) ([]Answer, error) {
 		d := json.NewDecoder(bytes.NewReader(lines.Bytes()))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&a); err != nil {
-			at(n, fmt.Errorf("is no answer as JSON: %w", err))
+			at(n, notAnswer(err))
 			continue
 		}
 		list = append(list, a)
 		at(n, checkLine(&list[len(list)-1], first, n))
 	}
 	return list, lines.Err()
+}
+
+// notAnswer says what is wrong with a line in the words of the file.
+func notAnswer(err error) error {
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &kind) && kind.Field == "":
+		return fmt.Errorf("is no answer as JSON: it begins with a JSON %s and must be an object, {\"id\": …}", kind.Value)
+	case errors.As(err, &kind):
+		return fmt.Errorf("is no answer as JSON: the field %s holds a JSON %s", kind.Field, kind.Value)
+	}
+	return fmt.Errorf("is no answer as JSON: %w", err)
 }
 
 func checkLine(a *Answer, first map[string]int, n int) error {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/hegui/hegui/answers"
 )
@@ -55,6 +56,15 @@ func (c answersImportCmd) Run(ctx context.Context, o out) error {
 	}
 	if c.JSON {
 		return o.json(notNil(written))
+	}
+	var past []string
+	for _, v := range written {
+		if v.Past(answers.Today(time.Now())) {
+			past = append(past, v.ID+" ("+v.Until+")")
+		}
+	}
+	if len(past) > 0 {
+		o.printf("warning: the last day of these is over; they cannot be approved and would never be given: %s\n", strings.Join(past, ", "))
 	}
 	o.printf("%d answers read, %d new drafts; approve them with: hegui answers approve ID --by SOMEBODY-ELSE, or in the console\n", len(list), len(written))
 	return nil
@@ -185,6 +195,9 @@ func (c answersTryCmd) Run(ctx context.Context, o out) error {
 		return err
 	}
 	defer in.close()
+	if _, ok := in.services.Service(c.Service); !ok {
+		return usageError{fmt.Sprintf("--service %q: there is no such service; the configuration names those there are", c.Service)}
+	}
 	m, err := in.answers.Find(ctx, c.Question, c.Service)
 	if err != nil {
 		return err
