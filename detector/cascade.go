@@ -84,6 +84,9 @@ func (o Options) Validate() error {
 	if o.Cap > 0 && o.Price.free() {
 		return fmt.Errorf("daily_cap: %w", errNoPrice)
 	}
+	if least, _ := o.Price.cost(Usage{Calls: 1, Chars: 1}); o.Cap > 0 && o.Cap < least {
+		return fmt.Errorf("daily_cap: %v: one call costs at least %s, so none would ever be made", o.Cap.Yuan(), least)
+	}
 	if o.AtCap != "" {
 		if err := o.AtCap.Validate(); err != nil {
 			return fmt.Errorf("at_cap: %w", err)
@@ -372,7 +375,7 @@ func (d *Detector) atCap(ctx context.Context, q moderation.Query, needed bool) m
 	case d.o.AtCap == CapLexicon && !d.evidence(ctx, q):
 		rule = moderation.Degrade
 	}
-	return d.unavailable(fmt.Sprintf("its daily cap of %s is used up (at_cap: %s)", d.o.Cap, d.o.AtCap), &rule)
+	return d.unavailable(fmt.Sprintf("its daily cap of %s leaves no room for this call (at_cap: %s)", d.o.Cap, d.o.AtCap), &rule)
 }
 
 // evidence tells whether the lexicon or an earlier detector has anything.

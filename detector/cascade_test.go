@@ -503,7 +503,7 @@ func TestForecast(t *testing.T) {
 func TestOptionsAreRefused(t *testing.T) {
 	for want, o := range map[string]Options{
 		"ask": {Ask: "often"}, "low, high": {Ask: Unsure, Low: 0.9, High: 0.1}, "sample": {Sample: 2}, "per_call": {Price: Price{PerCall: -1}},
-		"needs a price": {Cap: 5}, "at_cap": {AtCap: "stop"}, "daily_cap": {Cap: -1, Price: Price{PerCall: 1}}, "breaker": {Failures: -1},
+		"none would ever be made": {Cap: 5, Price: Price{PerCall: 1}}, "needs a price": {Cap: 5}, "at_cap": {AtCap: "stop"}, "daily_cap": {Cap: -1, Price: Price{PerCall: 1}}, "breaker": {Failures: -1},
 	} {
 		if _, err := New(scriptedHarm().source("g", moderation.Hold), o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hegui/hegui/internal/store"
@@ -369,6 +370,12 @@ func (r *Register) artefact(ctx context.Context, hash string) ([]byte, error) {
 
 // nameOf is what a trained classifier is called among detectors.
 func nameOf(n int) string { return "linear-" + strconv.Itoa(n) }
+
+// Owns tells whether a trained classifier has or may get a name as a detector.
+func Owns(detector string) bool {
+	n, err := strconv.Atoi(strings.TrimPrefix(detector, "linear-"))
+	return err == nil && detector == nameOf(n)
+}
 
 // detector opens a trained classifier.
 func (r *Register) detector(ctx context.Context, n int, hash string) (moderation.Detector, error) {

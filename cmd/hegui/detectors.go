@@ -16,6 +16,7 @@ import (
 	"github.com/hegui/hegui/detector/hosted"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/review"
 )
 
 // detectorFaults is what can be judged without reading another file.
@@ -34,6 +35,9 @@ func (c configFile) detectorFaults() []fault {
 			bad(at+".name", "%q: give each detector a name of its own", d.Name)
 		}
 		names[d.Name] = true
+		if d.Name == moderation.KindLexicon || review.Owns(d.Name) {
+			bad(at+".name", "%q: the lexicon and trained classifiers (linear-1, …) have such names; choose another", d.Name)
+		}
 		if d.OnError != "hold" && d.OnError != "degrade" {
 			bad(at+".on_error", "%q: use hold or degrade", d.OnError)
 		}

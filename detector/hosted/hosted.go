@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -86,6 +87,9 @@ func New(s Settings) (*Check, error) {
 	}
 	if v.project != "" && s.Project == "" {
 		return nil, fmt.Errorf("project: is empty; give the %s", v.project)
+	}
+	if _, err := strconv.ParseUint(s.Project, 10, 64); s.Vendor == "volcengine" && err != nil {
+		return nil, fmt.Errorf("project %.40q: give the app id, a number", s.Project)
 	}
 	if s.MaxPieces < 0 || s.Timeout < 0 || s.Window < 0 {
 		return nil, errors.New("max_pieces, timeout and window cannot be negative")

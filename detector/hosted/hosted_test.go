@@ -291,6 +291,7 @@ func TestSettings(t *testing.T) {
 		"key_id":          {Vendor: "tencent"},
 		"secret":          {Vendor: "tencent", KeyID: "k"},
 		"project id":      {Vendor: "huawei", KeyID: "k", Secret: "s"},
+		"the app id":      {Vendor: "volcengine", KeyID: "k", Secret: "s", Project: "my-app"},
 		"url":             {Vendor: "openai", URL: "ftp://x"},
 		"on this machine": {Vendor: "openai", Secret: "s", URL: "http://10.0.0.7/v1"},
 		"tier":            {Vendor: "openai", Tier: "loud"},
