@@ -276,6 +276,16 @@ func measured(pix []color.RGBA64, mask *image.Alpha, white bool, lum *light) flo
 // shades lie between plate and ink where a palette must hold them.
 const shades = 4
 
+// markColours are what a palette needs: plate, ink, and the shades between.
+func markColours() []color.RGBA64 {
+	out := []color.RGBA64{{A: 0xFFFF}, {R: 0xFFFF, G: 0xFFFF, B: 0xFFFF, A: 0xFFFF}}
+	for i := 1; i < shades; i++ {
+		g := uint16(i * 0xFFFF / shades)
+		out = append(out, color.RGBA64{R: g, G: g, B: g, A: 0xFFFF})
+	}
+	return out
+}
+
 // paint draws a block with its corner at a place, in the look that needs least of a plate, and returns the contrast that was reached. Where
 // pixels beneath are not opaque the page behind them is unknown, and where there is a palette there are no half tones: there the plate is
 // solid. entries is how many colours a palette may have.
@@ -292,12 +302,7 @@ func paint(v *view, b *block, at image.Point, entries int) (worst float64, chang
 	}
 	if pal != nil {
 		solidOnly, steps = true, shades
-		wants := []color.RGBA64{{A: 0xFFFF}, {R: 0xFFFF, G: 0xFFFF, B: 0xFFFF, A: 0xFFFF}}
-		for i := 1; i < shades; i++ {
-			g := uint16(i * 0xFFFF / shades)
-			wants = append(wants, color.RGBA64{R: g, G: g, B: g, A: 0xFFFF})
-		}
-		changed = pal.makeRoom(wants, entries)
+		changed = pal.makeRoom(markColours(), entries)
 	}
 	for _, l := range looks(solidOnly) {
 		if l.worst(ground, lum) < goodContrast {
