@@ -120,6 +120,7 @@ func (f *fonts) scan(p *plane, scale float64, corner image.Point, sizes []float6
 			if err != nil || len(t.dark) == 0 || len(t.bare) == 0 {
 				continue
 			}
+			few := t.probe(p)
 			reach := int(0.3 * float64(min(p.w, p.h)))
 			for y := 0; y+t.h <= p.h; y++ {
 				high := y < reach || y+t.h > p.h-reach
@@ -128,7 +129,7 @@ func (f *fonts) scan(p *plane, scale float64, corner image.Point, sizes []float6
 						x = p.w - reach - t.w
 						continue
 					}
-					if !t.probe(p, s, x, y) {
+					if !few.hopeful(p, s, x, y, t.w, t.h) {
 						continue
 					}
 					if m := math.Abs(t.match(p, x, y)); m >= firstScore {

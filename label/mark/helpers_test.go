@@ -56,3 +56,5 @@ func flat(w, h int, c color.NRGBA) *image.NRGBA {
 	}
 	return m
 }
+
+var white = color.NRGBA{255, 255, 255, 255}

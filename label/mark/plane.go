@@ -265,21 +265,35 @@ func (t *template) match(p *plane, x, y int) float64 {
 	return float64(dot) / math.Sqrt(dev)
 }
 
-// probe tells by a few pixels whether a match is worth the work.
-func (t *template) probe(p *plane, s *sums, x, y int) bool {
-	var d float32
-	at := y*p.w + x
+// probe are the pixels of a template that are looked at first, as distances in a plane.
+type probe struct{ dark, bare []int }
+
+func (t *template) probe(p *plane) (out probe) {
 	for _, o := range t.dark {
-		d += p.pix[at+o>>16*p.w+o&0xFFFF]
+		out.dark = append(out.dark, o>>16*p.w+o&0xFFFF)
 	}
-	d /= float32(len(t.dark))
-	var b float32
 	for _, o := range t.bare {
-		b += p.pix[at+o>>16*p.w+o&0xFFFF]
+		out.bare = append(out.bare, o>>16*p.w+o&0xFFFF)
 	}
-	d -= b / float32(len(t.bare))
+	return out
+}
+
+// hopeful tells by a few pixels whether a match is worth the work.
+func (o probe) hopeful(p *plane, s *sums, x, y, w, h int) bool {
+	pix := p.pix[y*p.w+x:]
+	var d, b float32
+	for _, at := range o.dark {
+		d += pix[at]
+	}
+	for _, at := range o.bare {
+		b += pix[at]
+	}
+	d = d/float32(len(o.dark)) - b/float32(len(o.bare))
 	if d < 0 {
 		d = -d
 	}
-	return d > 16 && float64(d) > 0.95*s.spread(x, y, t.w, t.h)
+	return d > leastStep && float64(d) > 0.95*s.spread(x, y, w, h)
 }
+
+// leastStep is how far ink and ground must lie apart, of 255.
+const leastStep = 16

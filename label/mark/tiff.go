@@ -355,9 +355,12 @@ func (t *tiffFile) save(p *tiffPage, changed image.Rectangle) error {
 		}
 		old := t.b[p.offsets[i] : p.offsets[i]+p.sizes[i]]
 		clear(old)
-		if len(packed) <= len(old) {
+		switch end := p.offsets[i] + p.sizes[i]; {
+		case len(packed) <= len(old):
 			copy(old, packed)
-		} else {
+		case end == int64(len(t.b)): // the last in the file: it grows where it is
+			t.b = append(t.b[:p.offsets[i]], packed...)
+		default:
 			p.offsets[i] = t.append(packed)
 		}
 		p.sizes[i] = int64(len(packed))

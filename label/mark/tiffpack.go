@@ -2,6 +2,7 @@ package mark
 
 import (
 	"bytes"
+	stdzlib "compress/zlib"
 	"errors"
 	"fmt"
 	"io"
@@ -52,14 +53,8 @@ func tiffPack(raw []byte, row int, packing int64) ([]byte, error) {
 		return packLZW(raw), nil
 	case 8, 32946:
 		var out bytes.Buffer
-		w := zlib.NewWriter(&out)
-		if _, err := w.Write(raw); err != nil {
-			return nil, err
-		}
-		if err := w.Close(); err != nil {
-			return nil, err
-		}
-		return out.Bytes(), nil
+		err := writeAll(stdzlib.NewWriter(&out), raw)
+		return out.Bytes(), err
 	case 32773:
 		var out []byte
 		for ; len(raw) > 0; raw = raw[row:] {

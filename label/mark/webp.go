@@ -2,11 +2,11 @@ package mark
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"image"
 	"image/draw"
 
-	"github.com/klauspost/compress/zlib"
 	"golang.org/x/image/webp"
 )
 
@@ -72,11 +72,7 @@ func markWebP(b []byte, o Options, f *fonts) ([]byte, Report, error) {
 	out := appendChunk([]byte(pngSignature), "IHDR", append(head, byte(p.depth), byte(p.colour), 0, 0, 0))
 	if profile := meta["ICCP"]; profile != nil {
 		var z bytes.Buffer
-		w := zlib.NewWriter(&z)
-		if _, err := w.Write(profile); err != nil {
-			return nil, Report{}, err
-		}
-		if err := w.Close(); err != nil {
+		if err := writeAll(zlib.NewWriter(&z), profile); err != nil {
 			return nil, Report{}, err
 		}
 		out = appendChunk(out, "iCCP", append([]byte("ICC\x00\x00"), z.Bytes()...))
