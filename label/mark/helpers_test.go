@@ -1,6 +1,10 @@
 package mark
 
 import (
+	"bytes"
+	"image/png"
+	"testing"
+
 	"image"
 	"image/color"
 	"math"
@@ -58,3 +62,12 @@ func flat(w, h int, c color.NRGBA) *image.NRGBA {
 }
 
 var white = color.NRGBA{255, 255, 255, 255}
+
+func encodePNG(t testing.TB, m image.Image) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
