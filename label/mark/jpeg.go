@@ -5,14 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"image"
-	"image/color"
 	"image/jpeg"
 )
 
 // jpegFile is a JPEG taken apart: what is kept, and how its pixels were packed.
 type jpegFile struct {
 	kept      [][]byte // segments of applications and comments, in order
-	adobe     int      // which of kept is Adobe's, -1 for none
 	trailer   []byte   // behind the end of the image
 	tables    [4]*[64]uint16
 	component []jpegComponent
@@ -49,7 +47,7 @@ func zigzag() [64]uint8 {
 
 // readJPEG walks through the segments (T.81 B.1), over the scans, to the end of the image.
 func readJPEG(b []byte, o Options) (*jpegFile, error) {
-	p := &jpegFile{adobe: -1, turn: 1}
+	p := &jpegFile{turn: 1}
 	for at := 2; ; {
 		if at+2 > len(b) {
 			return nil, fault("jpeg", Truncated, at, "the end of the image should stand here, the file ends")
@@ -106,8 +104,6 @@ func (p *jpegFile) segment(marker byte, all []byte, at int, o Options) error {
 		case marker == 0xE2 && bytes.HasPrefix(body, []byte("MPF\x00")):
 			p.pictures = true
 			return nil
-		case marker == 0xEE && bytes.HasPrefix(body, []byte("Adobe")) && len(body) >= 12 && p.adobe < 0:
-			p.adobe = len(p.kept)
 		}
 		p.kept = append(p.kept, all)
 	case marker == 0xDB:
@@ -172,18 +168,8 @@ func markJPEG(b []byte, o Options, f *fonts) ([]byte, Report, error) {
 		}
 		return nil, Report{}, &Error{Format: "jpeg", Kind: kind, Offset: -1, Rule: "its pixels cannot be read", Err: err}
 	}
-	switch m := img.(type) {
-	case *image.YCbCr, *image.Gray:
-	case *image.RGBA: // RGB without transform: written with it
-		img = toYCbCr(m)
-		if p.adobe >= 0 {
-			adobe := bytes.Clone(p.kept[p.adobe])
-			adobe[4+11] = 1
-			p.kept[p.adobe] = adobe
-		}
-		for i := range p.component {
-			p.component[i].id = byte(i + 1)
-		}
+	switch img.(type) {
+	case *image.YCbCr, *image.Gray, *image.RGBA: // the last for RGB without transform
 	default:
 		return nil, Report{}, fault("jpeg", Unsupported, -1, "pixels of kind %T", img)
 	}
@@ -201,16 +187,4 @@ func markJPEG(b []byte, o Options, f *fonts) ([]byte, Report, error) {
 	}
 	out = p.encode(out, img)
 	return append(out, p.trailer...), report, nil
-}
-
-func toYCbCr(m *image.RGBA) *image.YCbCr {
-	b := m.Bounds()
-	out := image.NewYCbCr(b, image.YCbCrSubsampleRatio444)
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		for x := b.Min.X; x < b.Max.X; x++ {
-			c, i := m.RGBAAt(x, y), out.YOffset(x, y)
-			out.Y[i], out.Cb[i], out.Cr[i] = color.RGBToYCbCr(c.R, c.G, c.B)
-		}
-	}
-	return out
 }

@@ -148,6 +148,18 @@ func (p *jpegFile) layers(img image.Image) []layer {
 	if m, ok := img.(*image.Gray); ok {
 		return []layer{{pix: m.Pix, stride: m.Stride, w: p.w, h: p.h, across: 1, down: 1}}
 	}
+	if m, ok := img.(*image.RGBA); ok {
+		planes := [3][]byte{make([]byte, p.w*p.h), make([]byte, p.w*p.h), make([]byte, p.w*p.h)}
+		for i := range planes[0] {
+			at := i/p.w*m.Stride + 4*(i%p.w)
+			planes[0][i], planes[1][i], planes[2][i] = m.Pix[at], m.Pix[at+1], m.Pix[at+2]
+		}
+		var out []layer
+		for _, pix := range planes {
+			out = append(out, layer{pix: pix, stride: p.w, w: p.w, h: p.h, across: 1, down: 1})
+		}
+		return out
+	}
 	m := img.(*image.YCbCr)
 	across, down := 1, 1
 	switch m.SubsampleRatio {
