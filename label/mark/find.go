@@ -345,7 +345,7 @@ func (f *fonts) whole(v *view, s spot) (Finding, bool) {
 				return Finding{}, false
 			}
 			ink := big.ink()
-			k := s.em / 256
+			k := s.em / 256 // the sprite is 256 pixels large
 			low = min(low, float64(ink.Dy())*k)
 			x, y := ai[i].x+c.x*s.em, ai[i].y+c.y*s.em
 			out.Box = out.Box.Union(image.Rect(int(math.Floor(x+float64(ink.Min.X)*k)), int(math.Floor(y+float64(ink.Min.Y)*k)),

@@ -26,6 +26,24 @@ type fonts struct {
 	own, theirs *sfnt.Font
 	buf         sfnt.Buffer
 	raster      vector.Rasterizer
+	heights     map[rune]float64 // of the ink, in font sizes
+}
+
+// height is how high the ink of a character is, in font sizes.
+func (f *fonts) height(r rune) (float64, error) {
+	if h, ok := f.heights[r]; ok {
+		return h, nil
+	}
+	const big = 256
+	s, err := f.draw(r, big, 0, 0)
+	if err != nil {
+		return 0, err
+	}
+	if f.heights == nil {
+		f.heights = map[rune]float64{}
+	}
+	f.heights[r] = float64(s.ink().Dy()) / big
+	return f.heights[r], nil
 }
 
 func newFonts(operator []byte) (*fonts, error) {

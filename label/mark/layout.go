@@ -232,7 +232,6 @@ func (f *fonts) set(a arrangement, em float64) (*block, error) {
 // sized is the arrangement at the least font size at which every character of the elements has at least this much ink in height, in
 // pixels.
 func (f *fonts) sized(a arrangement, ink float64) (*block, error) {
-	const big = 256
 	low, lowest := math.Inf(1), 'A' // ink over font size of the lowest character
 	for _, line := range a.lines {
 		for _, p := range line {
@@ -240,15 +239,18 @@ func (f *fonts) sized(a arrangement, ink float64) (*block, error) {
 				if !p.element[j] {
 					continue
 				}
-				s, err := f.draw(r, big, 0, 0)
+				h, err := f.height(r)
 				if err != nil {
 					return nil, err
 				}
-				if h := float64(s.ink().Dy()) / big; h < low {
+				if h < low {
 					low, lowest = h, r
 				}
 			}
 		}
+	}
+	if low <= 0 {
+		return nil, fmt.Errorf("mark: the font draws no ink for %q", lowest)
 	}
 	for em := max(1, ink/low-1); em <= 2*ink+8; em += 0.25 {
 		s, err := f.draw(lowest, em, 0, 0)
@@ -263,6 +265,29 @@ func (f *fonts) sized(a arrangement, ink float64) (*block, error) {
 		}
 	}
 	return nil, fmt.Errorf("mark: no size of the font gives ink of %.1f pixels", ink)
+}
+
+// mayFit tells, before anything is drawn, whether an arrangement is not clearly too large: a font size is at least the height of the ink.
+func (f *fonts) mayFit(a arrangement, ink float64, room image.Point) bool {
+	if float64(len(a.lines)-1)*cellPitch*ink > float64(room.Y) {
+		return false
+	}
+	for _, line := range a.lines {
+		w := 0.0
+		for _, p := range line {
+			for _, r := range p.runes {
+				x, err := f.advance(r, ink)
+				if err != nil {
+					return true // told where it is drawn
+				}
+				w += x
+			}
+		}
+		if w-ink > float64(room.X) {
+			return false
+		}
+	}
+	return true
 }
 
 // fit chooses words, arrangement and size for a picture whose shortest side is short, to stand in a room. The words that are wanted stand if
@@ -283,6 +308,9 @@ func (f *fonts) fit(room image.Point, short int, o Options) (*block, int, error)
 	area := float64(room.X) * float64(room.Y)
 	fits := func(b *block, margin int) bool { return b.size.X+2*margin <= room.X && b.size.Y+2*margin <= room.Y }
 	for _, a := range all {
+		if !f.mayFit(a, max(least, goodInk), room) {
+			continue
+		}
 		b, err := f.sized(a, max(least, goodInk))
 		if err != nil {
 			return nil, 0, err
@@ -292,19 +320,24 @@ func (f *fonts) fit(room image.Point, short int, o Options) (*block, int, error)
 		}
 	}
 	for _, try := range []struct{ ink, cover float64 }{{goodInk, mostCover}, {11, mostCover}, {leastInk, mostCover}, {leastInk, 1}} {
-		for _, margin := range []int{margin, 0} {
-			var best *block
-			for _, a := range all {
-				b, err := f.sized(a, max(least, try.ink))
-				if err != nil {
-					return nil, 0, err
-				}
-				if fits(b, margin) && float64(b.size.X)*float64(b.size.Y) <= try.cover*area && (best == nil || b.size.X*b.size.Y < best.size.X*best.size.Y) {
-					best = b
+		var best [2]*block // with the margin, without
+		for _, a := range all {
+			if !f.mayFit(a, max(least, try.ink), room) {
+				continue
+			}
+			b, err := f.sized(a, max(least, try.ink))
+			if err != nil {
+				return nil, 0, err
+			}
+			for i, margin := range [2]int{margin, 0} {
+				if fits(b, margin) && float64(b.size.X)*float64(b.size.Y) <= try.cover*area && (best[i] == nil || b.size.X*b.size.Y < best[i].size.X*best[i].size.Y) {
+					best[i] = b
 				}
 			}
-			if best != nil {
-				return best, margin, nil
+		}
+		for i, margin := range [2]int{margin, 0} {
+			if best[i] != nil {
+				return best[i], margin, nil
 			}
 		}
 	}

@@ -45,7 +45,14 @@ func markWebP(b []byte, o Options, f *fonts) ([]byte, Report, error) {
 	bounds := img.Bounds()
 	p := &pngFile{w: bounds.Dx(), h: bounds.Dy(), depth: 8, colour: pngRGBA}
 	pix := image.NewNRGBA(image.Rect(0, 0, p.w, p.h))
-	draw.Draw(pix, pix.Rect, img, bounds.Min, draw.Src)
+	switch m := img.(type) {
+	case *image.YCbCr:
+		videoRange(pix, m, nil, 0)
+	case *image.NYCbCrA:
+		videoRange(pix, &m.YCbCr, m.A, m.AStride)
+	default:
+		draw.Draw(pix, pix.Rect, img, bounds.Min, draw.Src)
+	}
 	r := &raster{w: p.w, h: p.h, depth: 8, channels: 4, alpha: true, stride: pix.Stride, pix: pix.Pix}
 	if pix.Opaque() {
 		p.colour, r.channels, r.alpha, r.stride = pngRGB, 3, false, 3*p.w
@@ -87,4 +94,30 @@ func markWebP(b []byte, o Options, f *fonts) ([]byte, Report, error) {
 		out = appendChunk(out, "IDAT", data[:min(len(data), mostData)])
 	}
 	return appendChunk(out, "IEND", nil), report, nil
+}
+
+// videoRange turns the brightness and colours of a lossy WebP into RGB: brightness goes from 16 to 235 (RFC 6386 9.2, BT.601), not from 0 to
+// 255 as package image takes it, and colours are blended between samples as libwebp does.
+func videoRange(out *image.NRGBA, m *image.YCbCr, alpha []byte, alphaStride int) {
+	w, h := out.Rect.Dx(), out.Rect.Dy()
+	cw, ch := (w+1)/2, (h+1)/2
+	clip := func(v int) uint8 { return uint8(min(max(v>>6, 0), 255)) }
+	for y := range h {
+		far := min(max(y/2+2*(y&1)-1, 0), ch-1) // the next row of colours, above or below
+		a, b := y/2*m.CStride, far*m.CStride
+		for x := range w {
+			n, f := x/2, min(max(x/2+2*(x&1)-1, 0), cw-1)
+			blend := func(p []byte) int {
+				return (9*int(p[a+n]) + 3*int(p[a+f]) + 3*int(p[b+n]) + int(p[b+f]) + 8) >> 4
+			}
+			l, u, v := int(m.Y[y*m.YStride+x])*19077>>8, blend(m.Cb), blend(m.Cr)
+			i := out.PixOffset(x, y)
+			out.Pix[i] = clip(l + v*26149>>8 - 14234)
+			out.Pix[i+1] = clip(l - u*6419>>8 - v*13320>>8 + 8708)
+			out.Pix[i+2] = clip(l + u*33050>>8 - 17685)
+			if out.Pix[i+3] = 255; alpha != nil {
+				out.Pix[i+3] = alpha[y*alphaStride+x]
+			}
+		}
+	}
 }
