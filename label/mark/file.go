@@ -72,10 +72,11 @@ func Image(file []byte, o Options) ([]byte, Report, error) {
 	if err != nil {
 		return nil, Report{}, err
 	}
-	run, ok := writerOf(file)
+	kind, ok := kindOf(file)
 	if !ok {
-		return nil, Report{}, fault("image", Unsupported, 0, "none of PNG, JPEG, GIF, TIFF, WebP")
+		return nil, Report{}, errKind()
 	}
+	run := map[string]writer{"png": markPNG, "jpeg": markJPEG, "gif": markGIF, "tiff": markTIFF, "webp": markWebP}[kind]
 	out, report, err := run(file, o, f)
 	if err != nil {
 		return nil, Report{}, err
@@ -85,21 +86,24 @@ func Image(file []byte, o Options) ([]byte, Report, error) {
 
 type writer func(file []byte, o Options, f *fonts) ([]byte, Report, error)
 
-func writerOf(b []byte) (writer, bool) {
+// kindOf tells the kind of a file by its first bytes.
+func kindOf(b []byte) (kind string, ok bool) {
 	switch {
 	case bytes.HasPrefix(b, []byte(pngSignature)):
-		return markPNG, true
+		return "png", true
 	case bytes.HasPrefix(b, []byte("\xFF\xD8\xFF")):
-		return markJPEG, true
+		return "jpeg", true
 	case bytes.HasPrefix(b, []byte("GIF87a")), bytes.HasPrefix(b, []byte("GIF89a")):
-		return markGIF, true
+		return "gif", true
 	case bytes.HasPrefix(b, []byte("II*\x00")), bytes.HasPrefix(b, []byte("MM\x00*")):
-		return markTIFF, true
+		return "tiff", true
 	case len(b) >= 12 && string(b[:4]) == "RIFF" && string(b[8:12]) == "WEBP":
-		return markWebP, true
+		return "webp", true
 	}
-	return nil, false
+	return "", false
 }
+
+func errKind() error { return fault("image", Unsupported, 0, "none of PNG, JPEG, GIF, TIFF, WebP") }
 
 // orientation is tag 0x112 of the first directory of a TIFF structure, as EXIF is one; 1 when there is none or it makes no sense.
 func orientation(exif []byte) int {

@@ -145,6 +145,7 @@ func psnr(a, b *image.NRGBA, without image.Rectangle) (float64, int) {
 // TestFilesOfOthers marks files that Pillow wrote and has Pillow read them again: every picture, turned as a viewer turns it, has the mark
 // upright with its 5 %; outside the mark pixels are what they were (JPEG: but for rounding); metadata are kept.
 func TestFilesOfOthers(t *testing.T) {
+	t.Parallel()
 	python := testkit.Python(t, pillow)
 	dir := t.TempDir()
 	path := func(parts ...string) string { return filepath.Join(append([]string{dir}, parts...)...) }
@@ -171,6 +172,12 @@ func TestFilesOfOthers(t *testing.T) {
 		}
 		if r.Share < LeastShare || r.Contrast < LeastContrast {
 			t.Errorf("%s: %+v", e.Name(), r)
+		}
+		if f, err := FindIn(out, Options{}); err != nil || f.State != Found || !f.Box.In(r.Box.Inset(-1)) {
+			t.Errorf("%s: found in the file: %+v, %v; drawn %+v", e.Name(), f, err, r)
+		}
+		if f, err := FindIn(in, Options{}); err != nil || f.State != Unknown {
+			t.Errorf("%s: found before it was drawn: %+v, %v", e.Name(), f, err)
 		}
 		again, twice, err := Image(out, Options{})
 		if err != nil || !twice.Already || !bytes.Equal(again, out) {
@@ -237,6 +244,7 @@ func TestFilesOfOthers(t *testing.T) {
 
 // TestInterlaced has ffmpeg write an interlaced PNG.
 func TestInterlaced(t *testing.T) {
+	t.Parallel()
 	ffmpeg := testkit.Tool(t, "ffmpeg", "apt-get install ffmpeg")
 	dir := t.TempDir()
 	src := scene(203, 151, 33)
@@ -279,6 +287,7 @@ func TestInterlaced(t *testing.T) {
 
 // TestGIFHard are animations that leave the mark's place open in the ways that disposal allows.
 func TestGIFHard(t *testing.T) {
+	t.Parallel()
 	pal := append(image.NewPaletted(image.Rectangle{}, nil).Palette, image.Transparent, image.White, image.Black)
 	frame := func(r image.Rectangle, i uint8) *image.Paletted {
 		m := image.NewPaletted(r, pal)
@@ -351,6 +360,7 @@ func encodeJPEG(t testing.TB, m image.Image, q int) []byte {
 
 // TestHostile: what is cut short or lies gives an error that names format and rule, and never a panic or a file.
 func TestHostile(t *testing.T) {
+	t.Parallel()
 	m := scene(90, 80, 2)
 	files := map[string][]byte{"png": encodePNG(t, m), "jpeg": encodeJPEG(t, m, 80), "gif": encodeGIF(t, m), "tiff": plainTIFF(m)}
 	for name, b := range files {
@@ -360,6 +370,9 @@ func TestHostile(t *testing.T) {
 		for n := 0; n < len(b); n += 1 + n/6 {
 			out, _, err := Image(b[:n], Options{})
 			var e *Error
+			if f, _ := FindIn(b[:n], Options{}); f.State != Unknown {
+				t.Errorf("%s cut to %d bytes: %+v", name, n, f)
+			}
 			if n < len(b)-2 && !errors.As(err, &e) || err == nil && name != "tiff" {
 				t.Errorf("%s cut to %d of %d bytes: %d bytes, %v", name, n, len(b), len(out), err)
 			}

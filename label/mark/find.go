@@ -44,7 +44,8 @@ type Finding struct {
 const (
 	leastEm, mostEm = 10.5, 21.5 // pixels of the planes that are looked through
 	emStep          = 1.07
-	planeShort      = 320  // shortest side of the finest plane: marks down to 2.5 % are seen
+	planeShort      = 320  // shortest side of the finest plane, and
+	planeEm         = 14   // the least size looked for there: marks down to 3.3 % are seen
 	firstScore      = 0.52 // of two characters together, coarsely
 	pairScore       = 0.66 // and finely
 	oneScore        = 0.58 // each of them
@@ -88,8 +89,12 @@ func find(v *view) Finding {
 	for em := leastEm; em <= mostEm; em *= emStep {
 		sizes = append(sizes, em)
 	}
-	for range 3 {
-		spots = append(spots, f.scan(p, scale, image.Point{}, sizes, v.bounds())...)
+	for i := range 3 {
+		here := sizes
+		if i == 0 && scale > 1 {
+			here = slices.DeleteFunc(slices.Clone(sizes), func(em float64) bool { return em < planeEm })
+		}
+		spots = append(spots, f.scan(p, scale, image.Point{}, here, v.bounds())...)
 		if min(p.w, p.h) < 2*leastEm {
 			break
 		}

@@ -153,7 +153,7 @@ func markGIF(b []byte, o Options, f *fonts) ([]byte, Report, error) {
 	}
 	all, err := gif.DecodeAll(bytes.NewReader(b))
 	if err != nil {
-		return nil, Report{}, &Error{Format: "gif", Kind: Malformed, Offset: -1, Rule: "its pictures cannot be read", Err: err}
+		return nil, Report{}, unreadable("gif", err)
 	}
 	if len(all.Image) != len(frames) {
 		return nil, Report{}, fault("gif", Malformed, -1, "%d pictures were read of %d", len(all.Image), len(frames))

@@ -3,7 +3,6 @@ package mark
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"image"
 	"image/jpeg"
 )
@@ -162,11 +161,7 @@ func markJPEG(b []byte, o Options, f *fonts) ([]byte, Report, error) {
 	}
 	img, err := jpeg.Decode(bytes.NewReader(b))
 	if err != nil {
-		kind, unsupported := Malformed, jpeg.UnsupportedError("")
-		if errors.As(err, &unsupported) {
-			kind = Unsupported
-		}
-		return nil, Report{}, &Error{Format: "jpeg", Kind: kind, Offset: -1, Rule: "its pixels cannot be read", Err: err}
+		return nil, Report{}, unreadable("jpeg", err)
 	}
 	switch img.(type) {
 	case *image.YCbCr, *image.Gray, *image.RGBA: // the last for RGB without transform

@@ -71,6 +71,7 @@ func inkRuns(img image.Image, ground color.NRGBA) (heights []int, box image.Rect
 // TestInkHasFivePercent measures what was drawn, column by column, at many sizes and aspects: no run of ink of AI生成 is lower than 5 % of the
 // shortest side (GB 45438-2025 5.2), and the report says the same.
 func TestInkHasFivePercent(t *testing.T) {
+	t.Parallel()
 	for _, s := range []image.Point{{300, 300}, {512, 512}, {640, 480}, {1024, 1024}, {1080, 1920}, {1920, 1080}, {333, 777}, {2048, 400}} {
 		for _, words := range []string{"AI生成", "人工智能合成", "AI辅助合成"} {
 			img, r, err := Draw(flat(s.X, s.Y, white), Options{Words: []string{words}, Share: 0.05})
@@ -97,6 +98,7 @@ func TestInkHasFivePercent(t *testing.T) {
 
 // TestLadder tells what becomes of the words where room is short.
 func TestLadder(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		w, h     int
 		words    string
@@ -135,6 +137,7 @@ func TestLadder(t *testing.T) {
 
 // TestContrast draws at all places of many pictures and measures the contrast of the sure ink with all ground around it again.
 func TestContrast(t *testing.T) {
+	t.Parallel()
 	grounds := []*image.NRGBA{flat(300, 200, white), flat(300, 200, color.NRGBA{A: 255}), flat(300, 200, color.NRGBA{118, 118, 118, 255}),
 		flat(300, 200, color.NRGBA{255, 0, 0, 255}), flat(300, 200, color.NRGBA{0, 0, 255, 255}), flat(300, 200, color.NRGBA{255, 255, 0, 255})}
 	for seed := range uint64(6) {
@@ -180,6 +183,7 @@ func TestContrast(t *testing.T) {
 
 // TestKinds draws on every kind of image: what lies outside the box is not touched, and the mark is found.
 func TestKinds(t *testing.T) {
+	t.Parallel()
 	src := scene(240, 180, 11)
 	on := func(m draw.Image) image.Image { draw.Draw(m, m.Bounds(), src, image.Point{}, draw.Src); return m }
 	r := src.Rect
@@ -322,6 +326,7 @@ func TestOptions(t *testing.T) {
 
 // TestFiveSizes draws the pictures that people look at, with HEGUI_SHOTS=dir; without, it still wants the mark on each.
 func TestFiveSizes(t *testing.T) {
+	t.Parallel()
 	for i, c := range []struct {
 		w, h int
 		o    Options

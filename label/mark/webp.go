@@ -10,38 +10,47 @@ import (
 	"golang.org/x/image/webp"
 )
 
+// readWebP checks the header of a WebP and returns its metadata by chunk (RFC 9649).
+func readWebP(b []byte, o Options) (map[string][]byte, error) {
+	meta := map[string][]byte{}
+	for at := 12; at+8 <= len(b); {
+		kind, size := string(b[at:at+4]), int64(binary.LittleEndian.Uint32(b[at+4:]))
+		if size > int64(len(b)-at-8) {
+			return nil, fault("webp", Truncated, at, "chunk %q says %d bytes, the file ends before", kind, size)
+		}
+		switch kind {
+		case "ANIM", "ANMF":
+			return nil, fault("webp", Unsupported, at, "an animated WebP")
+		case "EXIF", "ICCP", "XMP ":
+			meta[kind] = bytes.TrimPrefix(b[at+8:at+8+int(size)], []byte("Exif\x00\x00"))
+		}
+		at += 8 + int(size) + int(size)&1
+	}
+	c, err := webp.DecodeConfig(bytes.NewReader(b))
+	if err != nil {
+		return nil, &Error{Format: "webp", Kind: Malformed, Offset: -1, Rule: "its header cannot be read", Err: err}
+	}
+	if err := o.sized("webp", 0, int64(c.Width), int64(c.Height)); err != nil {
+		return nil, err
+	}
+	return meta, nil
+}
+
 // markWebP reads a WebP (lossy or lossless, with alpha) and returns a PNG with the same pixels and the mark. EXIF, ICC and XMP go into the
 // chunks that PNG has for them. An animated WebP is refused.
 func markWebP(b []byte, o Options, f *fonts) ([]byte, Report, error) {
 	if o.SameFormat {
 		return nil, Report{}, fault("webp", Unsupported, 0, "there is no writer for WebP here; without Options.SameFormat a PNG comes back")
 	}
-	meta := map[string][]byte{}
-	for at := 12; at+8 <= len(b); {
-		kind, size := string(b[at:at+4]), int64(binary.LittleEndian.Uint32(b[at+4:]))
-		if size > int64(len(b)-at-8) {
-			return nil, Report{}, fault("webp", Truncated, at, "chunk %q says %d bytes, the file ends before", kind, size)
-		}
-		switch kind {
-		case "ANIM", "ANMF":
-			return nil, Report{}, fault("webp", Unsupported, at, "an animated WebP")
-		case "EXIF", "ICCP", "XMP ":
-			meta[kind] = b[at+8 : at+8+int(size)]
-		}
-		at += 8 + int(size) + int(size)&1
-	}
-	c, err := webp.DecodeConfig(bytes.NewReader(b))
+	meta, err := readWebP(b, o)
 	if err != nil {
-		return nil, Report{}, &Error{Format: "webp", Kind: Malformed, Offset: -1, Rule: "its header cannot be read", Err: err}
-	}
-	if err := o.sized("webp", 0, int64(c.Width), int64(c.Height)); err != nil {
 		return nil, Report{}, err
 	}
 	img, err := webp.Decode(bytes.NewReader(b))
 	if err != nil {
-		return nil, Report{}, &Error{Format: "webp", Kind: Malformed, Offset: -1, Rule: "its pixels cannot be read", Err: err}
+		return nil, Report{}, unreadable("webp", err)
 	}
-	exif := bytes.TrimPrefix(meta["EXIF"], []byte("Exif\x00\x00"))
+	exif := meta["EXIF"]
 	bounds := img.Bounds()
 	p := &pngFile{w: bounds.Dx(), h: bounds.Dy(), depth: 8, colour: pngRGBA}
 	pix := image.NewNRGBA(image.Rect(0, 0, p.w, p.h))
