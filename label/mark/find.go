@@ -46,6 +46,7 @@ const (
 	emStep          = 1.07
 	planeShort      = 320  // shortest side of the finest plane, and
 	planeEm         = 14   // the least size looked for there: marks down to 3.3 % are seen
+	soleScore       = 0.45 // correlation of the last character alone, coarsely
 	firstScore      = 0.52 // of two characters together, coarsely
 	pairScore       = 0.66 // and finely
 	oneScore        = 0.58 // each of them
@@ -114,32 +115,47 @@ func (f *fonts) findNear(v *view, r image.Rectangle, em float64) Finding {
 	return f.best(v, f.scan(v.plane(r, scale), scale, r.Min, sizes, image.Rectangle{}))
 }
 
-// scan looks for the words in a plane whose pixels are scale of the view's and whose corner is at a point. Where an image is given, only
-// places near its edges count.
+// scan looks for the words in a plane whose pixels are scale of the view's and whose corner is at a point: first for 成, which all of them end
+// with, then for the words around it. Where an image is given, only places near its edges count.
 func (f *fonts) scan(p *plane, scale float64, corner image.Point, sizes []float64, whole image.Rectangle) []spot {
 	s := p.sums()
 	var out []spot
-	for word, chars := range generated() {
-		for _, em := range sizes {
-			t, err := f.template(chars, em)
-			if err != nil || len(t.dark) == 0 || len(t.bare) == 0 {
-				continue
+	reach := int(0.3 * float64(min(p.w, p.h)))
+	for _, em := range sizes {
+		last, err := f.template([]placed{{'成', 0, 0}}, em)
+		if err != nil || len(last.dark) == 0 || len(last.bare) == 0 {
+			continue
+		}
+		words := make([]*template, len(generated()))
+		for i, word := range generated() {
+			if words[i], err = f.template(word, em); err != nil {
+				return nil
 			}
-			few := t.probe(p)
-			reach := int(0.3 * float64(min(p.w, p.h)))
-			for y := 0; y+t.h <= p.h; y++ {
-				high := y < reach || y+t.h > p.h-reach
-				for x := 0; x+t.w <= p.w; x++ {
-					if !whole.Empty() && !high && x >= reach+4*int(em) && x+t.w <= p.w-reach {
-						x = p.w - reach - t.w
-						continue
+		}
+		few := last.probe(p)
+		for y := 0; y+last.h <= p.h; y++ {
+			high := y < reach || y+last.h > p.h-reach
+			for x := 0; x+last.w <= p.w; x++ {
+				if !whole.Empty() && !high && x >= reach+5*int(em) && x+last.w <= p.w-reach {
+					x = p.w - reach - last.w
+					continue
+				}
+				if !few.hopeful(p, s, x, y, last.w, last.h) || math.Abs(last.match(p, x, y)) < soleScore {
+					continue
+				}
+				for i, word := range generated() {
+					t := words[i]
+					ox, oy := x-last.dx-int(math.Round(word[1].x*em)), y-last.dy-int(math.Round(word[1].y*em))
+					best := spot{word: i, em: em * scale}
+					for d := range 9 {
+						dx, dy := d%3-1, d/3-1
+						if m := math.Abs(t.match(p, ox+t.dx+dx, oy+t.dy+dy)); m > best.score {
+							best.score = m
+							best.x, best.y = float64(corner.X)+float64(ox+dx)*scale, float64(corner.Y)+float64(oy+dy)*scale
+						}
 					}
-					if !few.hopeful(p, s, x, y, t.w, t.h) {
-						continue
-					}
-					if m := math.Abs(t.match(p, x, y)); m >= firstScore {
-						out = append(out, spot{word: word, em: em * scale, score: m,
-							x: float64(corner.X) + float64(x-t.dx)*scale, y: float64(corner.Y) + float64(y-t.dy)*scale})
+					if best.score >= firstScore {
+						out = append(out, best)
 					}
 				}
 			}
