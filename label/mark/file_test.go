@@ -51,7 +51,7 @@ im.convert("1").save(f"{out}/png-bits1.png")
 for n in (2, 4, 16, 256):
     im.quantize(n).save(f"{out}/png-pal{n}.png")
 im.quantize(200).save(f"{out}/png-paltrns.png", transparency=3)
-im.save(f"{out}/png-key.png", transparency=im.getpixel((380, 280)))
+im.save(f"{out}/png-key.png", transparency=im.getpixel((300, 220)))
 for c in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"):
     im.save(f"{out}/tiff-{c}.tif", compression=c, icc_profile=icc, tiffinfo={270: "a picture", 700: xmp})
 im.save(f"{out}/tiff-lzwpred.tif", compression="tiff_lzw", tiffinfo={317: 2})
@@ -154,7 +154,7 @@ func TestFilesOfOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(path("scene.png"), encodePNG(t, scene(400, 300, 31)), 0o600); err != nil {
+	if err := os.WriteFile(path("scene.png"), encodePNG(t, scene(320, 240, 31)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	python(makeFiles, path("scene.png"), path("in"))

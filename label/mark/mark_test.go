@@ -347,3 +347,15 @@ func TestFiveSizes(t *testing.T) {
 		shot(t, fmt.Sprintf("five-%d-%dx%d", i+1, c.w, c.h), img)
 	}
 }
+
+// FuzzFont: a damaged font file of an operator gives an error or a mark that holds the rule, and no panic.
+func FuzzFont(f *testing.F) {
+	f.Add(gobold.TTF)
+	f.Add(subset)
+	f.Fuzz(func(t *testing.T, font []byte) {
+		_, r, err := Draw(flat(200, 120, white), Options{Words: []string{"Ελ AI合成"}, Font: font})
+		if err == nil && (r.Share < LeastShare || r.Contrast < LeastContrast) {
+			t.Fatalf("%+v", r)
+		}
+	})
+}
