@@ -55,7 +55,7 @@ func (o Options) sized(format string, at int, w, h int64) error {
 }
 
 // maxRaw bounds the unpacked bytes of an image; ours.
-const maxRaw = 1 << 30
+const maxRaw = 1 << 29
 
 // Image puts the mark on an image file and returns the new file: PNG, JPEG, GIF (every frame), TIFF (every page) in their own format; a
 // WebP comes back as PNG, since there is no writer for WebP here that loses nothing, and Report.Format says so (Options.SameFormat refuses it). All else

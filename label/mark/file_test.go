@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/image/tiff"
+
 	"github.com/hegui/hegui/internal/testkit"
 )
 
@@ -399,6 +401,11 @@ func TestHostile(t *testing.T) {
 			b[bytes.Index(b, []byte{0xFF, 0xC0})+1] = 0xC9
 			return b
 		}(), Unsupported},
+		"JPEG of many scans": {func() []byte {
+			b := files["jpeg"]
+			scan := b[bytes.Index(b, []byte{0xFF, 0xDA}) : len(b)-2]
+			return append(append(bytes.Clone(b[:len(b)-2]), bytes.Repeat(scan, maxScans)...), 0xFF, 0xD9)
+		}(), TooLarge},
 		"TIFF that goes round": {func() []byte { b := bytes.Clone(files["tiff"]); copy(b[len(b)-4:], b[4:8]); return b }(), Malformed},
 	} {
 		_, _, err := Image(c.b, Options{})
@@ -446,6 +453,118 @@ func plainTIFF(m *image.NRGBA) []byte {
 		b = le.AppendUint32(b, uint32(e[2]))
 	}
 	return append(b, 0, 0, 0, 0)
+}
+
+// tiledTIFF is RGB in tiles, 8 or 16 bits, with or without LZW and predictor.
+func tiledTIFF(t testing.TB, m *image.NRGBA, order binary.AppendByteOrder, tile, bytesEach, packing, predictor int) []byte {
+	t.Helper()
+	w, h := m.Rect.Dx(), m.Rect.Dy()
+	b := []byte("II*\x00\x00\x00\x00\x00")
+	if order == binary.AppendByteOrder(binary.BigEndian) {
+		b = []byte("MM\x00*\x00\x00\x00\x00")
+	}
+	long := func(v int) { b = order.AppendUint32(b, uint32(v)) }
+	short := func(v int) { b = order.AppendUint16(b, uint16(v)) }
+	var offsets, sizes []int
+	for ty := 0; ty < h; ty += tile {
+		for tx := 0; tx < w; tx += tile {
+			var raw []byte
+			for y := range tile {
+				var line []int
+				for x := range tile {
+					c := m.NRGBAAt(min(tx+x, w-1), min(ty+y, h-1))
+					line = append(line, int(c.R), int(c.G), int(c.B))
+				}
+				for i, v := range line {
+					if v *= 1 + 256*(bytesEach-1); predictor == 2 && i > 2 {
+						v -= line[i-3] * (1 + 256*(bytesEach-1))
+					}
+					if bytesEach == 1 {
+						raw = append(raw, byte(v))
+					} else {
+						raw = order.AppendUint16(raw, uint16(v))
+					}
+				}
+			}
+			packed, err := tiffPack(raw, 3*tile*bytesEach, int64(packing))
+			if err != nil {
+				t.Fatal(err)
+			}
+			offsets, sizes = append(offsets, len(b)), append(sizes, len(packed))
+			b = append(b, packed...)
+		}
+	}
+	places := [3]int{len(b), 0, 0}
+	for range 3 {
+		short(8 * bytesEach)
+	}
+	for i, list := range [2][]int{offsets, sizes} {
+		places[i+1] = len(b)
+		for _, v := range list {
+			long(v)
+		}
+	}
+	if len(b)%2 == 1 {
+		b = append(b, 0)
+	}
+	directory := len(b)
+	entries := [][4]int{{tagWidth, 4, 1, w}, {tagHeight, 4, 1, h}, {tagBits, 3, 3, places[0]}, {tagCompression, 4, 1, packing}, {tagPhotometric, 4, 1, 2}, {tagSamples, 4, 1, 3},
+		{tagPredictor, 4, 1, predictor}, {tagTileWidth, 4, 1, tile}, {tagTileHeight, 4, 1, tile}, {tagTiles, 4, len(offsets), places[1]}, {tagTileBytes, 4, len(sizes), places[2]}}
+	short(len(entries))
+	for _, e := range entries {
+		short(e[0])
+		short(e[1])
+		long(e[2])
+		long(e[3])
+	}
+	long(0)
+	copy(b[4:], order.AppendUint32(nil, uint32(directory)))
+	return b
+}
+
+// TestTiles: of a tiled TIFF only the tiles under the mark change, and another's reader sees what was there and the mark.
+func TestTiles(t *testing.T) {
+	t.Parallel()
+	m := scene(230, 170, 41)
+	for name, c := range map[string]struct {
+		order                          binary.AppendByteOrder
+		tile, each, packing, predictor int
+	}{
+		"plain":              {binary.LittleEndian, 64, 1, 1, 1},
+		"16 bits":            {binary.LittleEndian, 32, 2, 1, 1},
+		"big-endian 16 bits": {binary.BigEndian, 48, 2, 8, 2},
+		"LZW, predictor":     {binary.BigEndian, 64, 1, 5, 2},
+		"PackBits":           {binary.LittleEndian, 80, 1, 32773, 1},
+	} {
+		in := tiledTIFF(t, m, c.order, c.tile, c.each, c.packing, c.predictor)
+		before, err := tiff.Decode(bytes.NewReader(in))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		out, r, err := Image(in, Options{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		after, err := tiff.Decode(bytes.NewReader(out))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for y := range 170 {
+			for x := range 230 {
+				if !image.Pt(x, y).In(r.Box) && before.At(x, y) != after.At(x, y) {
+					t.Fatalf("%s: pixel %d,%d was %v, is %v", name, x, y, before.At(x, y), after.At(x, y))
+				}
+			}
+		}
+		if f := Find(after); f.State != Found || f.Enough != Yes {
+			t.Errorf("%s: %+v %+v", name, r, f)
+		}
+		if first := c.tile * c.tile * 3 * c.each; c.packing == 1 && (len(out) != len(in) || !bytes.Equal(out[8:8+first], in[8:8+first])) {
+			t.Errorf("%s: the first tile, which the mark does not touch, was moved or changed", name)
+		}
+	}
 }
 
 // FuzzImage: no file panics, and what comes back is an image that has its mark.

@@ -20,6 +20,9 @@ type gifFrame struct {
 // maxFrames bounds the pictures of an animation and the pages of a TIFF; ours.
 const maxFrames = 20_000
 
+// maxShown is how many times MaxPixels the screens of an animation may have together; ours.
+const maxShown = 10
+
 // readGIF walks through the blocks (GIF89a appendix A).
 func readGIF(b []byte, o Options) (frames []gifFrame, size image.Point, err error) {
 	if len(b) < 13 {
@@ -73,6 +76,9 @@ func readGIF(b []byte, o Options) (frames []gifFrame, size image.Point, err erro
 			}
 			at, ok = blocks(at + 11 + tableBytes(b[at+9]))
 			f.end, control = at, -1
+			if int64(len(frames)) > maxShown*o.MaxPixels/(int64(size.X)*int64(size.Y)) { // each is composed on the whole screen
+				return nil, size, &Error{Format: "gif", Kind: TooLarge, Offset: int64(start), Rule: "too many pictures for a screen of this size", Err: ErrTooLarge}
+			}
 			frames = append(frames, f)
 		default:
 			return nil, size, fault("gif", Malformed, at, "a block begins with 21, 2C or 3B, here stands %02X", b[at])

@@ -20,6 +20,9 @@ type jpegFile struct {
 
 type jpegComponent struct{ id, h, v, table byte }
 
+// maxScans bounds the passes over an image; ours. Usual are one and ten.
+const maxScans = 100
+
 // zigzag is the order of coefficients in a file (T.81 figure 5): the place in a block for each.
 func zigzag() [64]uint8 {
 	var out [64]uint8
@@ -47,7 +50,7 @@ func zigzag() [64]uint8 {
 // readJPEG walks through the segments (T.81 B.1), over the scans, to the end of the image.
 func readJPEG(b []byte, o Options) (*jpegFile, error) {
 	p := &jpegFile{turn: 1}
-	for at := 2; ; {
+	for at, scans := 2, 0; ; {
 		if at+2 > len(b) {
 			return nil, fault("jpeg", Truncated, at, "the end of the image should stand here, the file ends")
 		}
@@ -86,6 +89,9 @@ func readJPEG(b []byte, o Options) (*jpegFile, error) {
 			return nil, err
 		}
 		if at += 2 + size; marker == 0xDA {
+			if scans++; scans > maxScans {
+				return nil, fault("jpeg", TooLarge, at, "more than %d scans", maxScans)
+			}
 			for at+1 < len(b) && !(b[at] == 0xFF && b[at+1] != 0 && b[at+1] != 0xFF && (b[at+1] < 0xD0 || b[at+1] > 0xD7)) {
 				at++
 			}

@@ -252,6 +252,9 @@ func (t *tiffFile) segments(p *tiffPage, tw, th, rows int64) (err error) {
 		return err
 	}
 	p.tw, p.th, p.across = int(tw), int(th), int((w+tw-1)/tw)
+	if int64(p.segmentRow()) > maxRaw/th {
+		return &Error{Format: "tiff", Kind: TooLarge, Offset: int64(p.at), Rule: fmt.Sprintf("strips or tiles of %d x %d pixels", tw, th), Err: ErrTooLarge}
+	}
 	if n := int64(p.across) * ((h + th - 1) / th); int64(len(p.offsets)) != n || int64(len(p.sizes)) != n {
 		return fault("tiff", Malformed, p.at, "%d places and %d sizes for %d strips or tiles", len(p.offsets), len(p.sizes), n)
 	}
