@@ -125,11 +125,13 @@ func apply(v *view, o Options, f *fonts, entries int) (Report, error) {
 	return r, nil
 }
 
-// there tells whether a mark that does stands at the place already.
+// there tells whether a mark that does stands at the place already: this one, or one a little larger, or smaller and within the rule, as
+// on a copy of another size.
 func (p planned) there(v *view, o Options, f *fonts) (Report, bool) {
 	box := image.Rectangle{Max: p.size}.Add(p.at)
-	found := f.findNear(v, box.Inset(-int(p.em/2)), p.em)
-	if found.State != Found || found.Enough == No || found.Share < LeastShare || found.Contrast < LeastContrast {
+	least := max(LeastShare*float64(v.short()), leastInk)
+	found := f.findNear(v, box.Inset(-int(p.em/2)), 0.92*p.em*min(1, least/float64(p.ink)), 1.16*p.em)
+	if found.State != Found || found.Share < LeastShare || found.Ink < leastInk-0.5 || found.Contrast < LeastContrast {
 		return Report{}, false
 	}
 	r := p.report(o, p.at, v.short(), found.Contrast)

@@ -104,13 +104,13 @@ func find(v *view) Finding {
 	return f.best(v, spots)
 }
 
-// findNear looks for a mark of about a font size within a rectangle only.
-func (f *fonts) findNear(v *view, r image.Rectangle, em float64) Finding {
+// findNear looks for a mark of font sizes from low to high within a rectangle only.
+func (f *fonts) findNear(v *view, r image.Rectangle, low, high float64) Finding {
 	r = r.Intersect(v.bounds())
-	scale := max(1, em/16)
+	scale := max(1, low/leastEm)
 	var sizes []float64
-	for _, k := range []float64{0.86, 0.92, 0.96, 1, 1.04, 1.09, 1.16} {
-		sizes = append(sizes, em*k/scale)
+	for em := low; em <= high; em *= 1.05 {
+		sizes = append(sizes, em/scale)
 	}
 	return f.best(v, f.scan(v.plane(r, scale), scale, r.Min, sizes, image.Rectangle{}))
 }

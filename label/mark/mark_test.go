@@ -1,6 +1,7 @@
 package mark
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"image"
@@ -240,6 +241,33 @@ type readOnly struct{ m *image.NRGBA }
 func (r readOnly) ColorModel() color.Model { return r.m.ColorModel() }
 func (r readOnly) Bounds() image.Rectangle { return r.m.Rect }
 func (r readOnly) At(x, y int) color.Color { return r.m.At(x, y) }
+
+// TestTwice: on a copy that was packed again or has another size the mark is not drawn again; on one where it is elsewhere, or too
+// faint, it is.
+func TestTwice(t *testing.T) {
+	t.Parallel()
+	for i, at := range Positions() {
+		m := scene(640, 480, uint64(60+i))
+		if _, _, err := Draw(m, Options{At: at}); err != nil {
+			t.Fatal(err)
+		}
+		for name, img := range map[string]image.Image{"JPEG": throughJPEG(t, m, 60), "smaller": scaled(m, 0.5), "larger": scaled(m, 1.7)} {
+			out, r, err := Image(encodePNG(t, img), Options{At: at})
+			if err != nil || !r.Already || r.Share < LeastShare || r.Contrast < LeastContrast || !bytes.Equal(out, encodePNG(t, img)) {
+				t.Errorf("%s %s: %+v %v", at, name, r, err)
+			}
+		}
+		other := Positions()[(i+1)%8]
+		if _, r, err := Draw(m, Options{At: other}); err != nil || r.Already {
+			t.Errorf("%s, then %s: %+v %v", at, other, r, err)
+		}
+	}
+	faint := flat(400, 400, color.NRGBA{120, 120, 120, 255})
+	write(t, faint, "人工智能生成", 29, image.Pt(216, 358), color.NRGBA{150, 150, 150, 255})
+	if _, r, err := Draw(faint, Options{}); err != nil || r.Already {
+		t.Errorf("a faint mark: %+v %v", r, err)
+	}
+}
 
 // TestTransparent: the mark has an opaque plate where nothing was, stands on the rectangle around what is seen, and reads on any page.
 func TestTransparent(t *testing.T) {
