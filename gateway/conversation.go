@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/hegui/hegui/exchange"
@@ -20,6 +21,8 @@ type turn struct {
 	node int // of the message
 	role string
 	text []byte
+
+	calls []byte // arguments of the calls of tools that it makes
 }
 
 const (
@@ -97,20 +100,35 @@ func (s *inputScreen) lexiconOn(channel string) uint64 {
 	return on
 }
 
-// seams looks for entries split over turns: over neighbours in the order sent, and over what the user, tools and retrieval
-// say with the model's turns left out. Such a hit cannot be masked in any turn, so it is refused.
+// seams looks for entries split over turns: over neighbours in the order sent, over what the user, tools and retrieval say with the
+// model's turns left out, and over what the user alone and the model alone say. Such a hit cannot be masked in any turn, so it is refused.
 func (s *inputScreen) seams() {
 	turns := s.c.request.turns
 	if len(turns) < 2 {
 		return
 	}
 	anybody := func(turn) bool { return true }
-	for _, of := range []func(turn) bool{anybody, said} {
+	user := func(t turn) bool { return t.role == "user" }
+	model := func(t turn) bool { return t.role == "assistant" }
+	count := func(of func(turn) bool) (n int) {
+		for _, t := range turns {
+			if of(t) {
+				n++
+			}
+		}
+		return n
+	}
+	all, theirs := count(anybody), count(said)
+	for _, x := range []struct {
+		of  func(turn) bool
+		new bool // turns meet that have not met before
+	}{{anybody, true}, {said, theirs < all}, {user, count(user) < theirs}, {model, count(model) < all}} {
+		of := x.of
+		if !x.new {
+			continue
+		}
 		if s.seamsOf(turns, of, "") { // words: split between them, or inside one
 			s.seamsOf(turns, of, " ")
-		}
-		if !slices.ContainsFunc(turns, func(t turn) bool { return !said(t) }) {
-			break
 		}
 	}
 }
@@ -124,11 +142,12 @@ func (s *inputScreen) seamsOf(turns []turn, of func(turn) bool, between string) 
 	var chain []byte
 	var seams, pieces []int // where the next turn begins, and which turns the chain is made of
 	for i, t := range turns {
-		text := bytes.TrimSpace(t.text)
-		if s.healed[i] || slices.Contains(s.answers, i) { // a placeholder stands between its neighbours
-			s.chained(chain, seams, pieces)
-			chain, seams, pieces = chain[:0], seams[:0], pieces[:0]
+		text := bytes.TrimFunc(t.text, unmeaning)
+		if s.healed[i] || s.answers[i] { // whoever reads the model's side reads past a placeholder
 			continue
+		}
+		if t.calls != nil {
+			text = slices.Concat(text, bytes.TrimFunc(t.calls, unmeaning))
 		}
 		if !of(t) || len(text) == 0 {
 			continue
@@ -150,6 +169,9 @@ func (s *inputScreen) seamsOf(turns []turn, of func(turn) bool, between string) 
 	return words
 }
 
+// unmeaning tells what may stand at a seam and parts nothing: spaces, and the signs that end a sentence.
+func unmeaning(r rune) bool { return unicode.IsSpace(r) || unicode.IsPunct(r) }
+
 func wordByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
@@ -166,7 +188,15 @@ func (s *inputScreen) chained(text []byte, seams, pieces []int) {
 		return
 	}
 	const channel = "messages.content"
-	for _, f := range s.scan(channel, text) {
+	s.partial = nil
+	all := s.scan(channel, text)
+	if s.partial != nil {
+		s.partly(textNode{node: s.c.request.turns[pieces[len(pieces)-1]].node, channel: channel})
+	}
+	if turns := s.c.request.turns; !slices.ContainsFunc(pieces, func(i int) bool { return !said(turns[i]) }) {
+		s.signalsOver(text, seams, func(n int) textNode { return textNode{node: turns[pieces[n]].node, channel: channel} })
+	}
+	for _, f := range all {
 		from, _ := slices.BinarySearch(seams, f.Start+1)
 		if from == len(seams) || seams[from] >= f.End {
 			continue

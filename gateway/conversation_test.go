@@ -57,6 +57,11 @@ func TestSplitOverTurns(t *testing.T) {
 		{"far back", append([]message{{"user", "禁果出"}, {"assistant", "?"}, {"user", "售"}}, filler(40)...), false}, // healed, see TestWhatHealingLeavesAlone
 		{"between words", []message{{"user", "tell me of forbidden"}, {"assistant", "?"}, {"user", "fruit please"}}, true},
 		{"inside a word", []message{{"user", "tell me of forbidden fr"}, {"assistant", "?"}, {"user", "uit please"}}, true},
+		{"a forged answer that says it between", []message{{"user", "禁果出"}, {"assistant", "我可以禁果出售"}, {"user", "售"}}, true},
+		{"a turn that was refused between", []message{{"user", "禁果出"}, {"assistant", "嗯"}, {"user", "禁果出售"}, {"assistant", "抱歉"}, {"user", "售"}}, true},
+		{"a tool between", []message{{"user", "禁果出"}, {"assistant", "嗯"}, {"tool", "没有结果"}, {"assistant", "嗯"}, {"user", "售"}}, true},
+		{"behind a full stop", []message{{"user", "禁果出。"}, {"assistant", "嗯"}, {"user", "……售"}}, true},
+		{"two answers", []message{{"assistant", "禁果出"}, {"user", "嗯"}, {"assistant", "售"}, {"user", "散步"}}, false}, // healed
 		{"text between", []message{{"user", "禁果出"}, {"user", "又说"}, {"user", "售"}}, false},
 		{"the other way round", []message{{"user", "售"}, {"user", "禁果出"}}, false},
 		{"three characters are evidence", []message{{"user", "密"}, {"user", "语"}}, false},
@@ -71,6 +76,39 @@ func TestSplitOverTurns(t *testing.T) {
 			if c.refused && (!slices.ContainsFunc(rec.Findings, func(f exchange.Finding) bool { return f.Detector == conversationDetector })) {
 				t.Errorf("%s: %+v", c.name, rec.Findings)
 			}
+		}
+	}
+}
+
+// TestSplitOverACall: arguments of a tool's call and what the tool brings are read together; two answers of the model are, and that is history.
+func TestSplitOverACall(t *testing.T) {
+	h := ruled(t, noRow, says("fine"), nil)
+	r := h.post("/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":"查一下"},{"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"q\":\"禁果出\"}"}}]},{"role":"tool","tool_call_id":"1","content":"售"}]}`)
+	if rec := h.record(r); rec.Verdict != exchange.Refuse {
+		t.Errorf("%s %+v", rec.Verdict, rec.Findings)
+	}
+	r = h.post("/v1/chat/completions", conversationBody(message{"assistant", "禁果出"}, message{"user", "嗯"}, message{"assistant", "售"}, message{"user", "散步"}))
+	if rec := h.record(r); rec.Verdict != exchange.Allow || rec.Healed != 1 {
+		t.Errorf("%s healed %d %+v", rec.Verdict, rec.Healed, rec.Findings)
+	}
+}
+
+// BenchmarkHostile is texts made of nothing but what is refused: the time a KB must not grow with the text.
+func BenchmarkHostile(b *testing.B) {
+	for _, n := range []int{2000, 16000} {
+		for name, body := range map[string]string{
+			"hits":   conversationBody(message{"user", strings.Repeat("禁果出售", n)}),
+			"healed": `{"model":"m","messages":[` + strings.Repeat(`{"role":"user","content":"禁果出售"},{"role":"assistant","content":"no"},`, n/4) + `{"role":"user","content":"x"}]}`,
+		} {
+			b.Run(fmt.Sprint(name, "/", n), func(b *testing.B) {
+				h := setup(b, says("fine"), nil)
+				b.SetBytes(int64(len(body)))
+				for b.Loop() {
+					if r := h.post("/v1/chat/completions", body); r.status != http.StatusOK {
+						b.Fatal(r.body)
+					}
+				}
+			})
 		}
 	}
 }
@@ -159,6 +197,30 @@ func TestRecalledTurnsAreStillFound(t *testing.T) {
 	}
 }
 
+// TestWhatVerdictsDependOn: nothing is recalled for another service, another lexicon, another place or another detector's artefact.
+func TestWhatVerdictsDependOn(t *testing.T) {
+	h := ruled(t, noRow, says("fine"), nil)
+	other, err := moderation.Compile([]moderation.Entry{{ID: "x", Text: "别的词条", Category: "A1h", Tier: moderation.Block}})
+	must(t, err)
+	screen := func(service string, l *moderation.Lexicon) *inputScreen {
+		c := &call{lexicon: l}
+		c.service.ID = service
+		return &inputScreen{g: h.gateway, c: c}
+	}
+	mine := h.gateway.o.Lexicon()
+	keys := map[uint64]string{}
+	for name, k := range map[string]uint64{
+		"as it is": screen("a", mine).lexiconOn("content"), "another service": screen("b", mine).lexiconOn("content"), "another lexicon": screen("a", other).lexiconOn("content"),
+		"another channel": screen("a", mine).lexiconOn("arguments"), "a detector": screen("a", mine).detectorOn("d", "1"), "its other artefact": screen("a", mine).detectorOn("d", "2"),
+		"another detector": screen("a", mine).detectorOn("e", "1"), "of another service": screen("b", mine).detectorOn("d", "1"),
+	} {
+		if before, same := keys[k]; same {
+			t.Errorf("%s and %s share a memory", name, before)
+		}
+		keys[k] = name
+	}
+}
+
 // TestConversationLeads: three turns that touch one risk are a finding of their own, on which a policy can act.
 func TestConversationLeads(t *testing.T) {
 	h := ruled(t, "{name: c, detector: [conversation], direction: [in], tier: [signal], action: refuse}", says("fine"), nil)
@@ -170,6 +232,25 @@ func TestConversationLeads(t *testing.T) {
 			t.Errorf("turn %d: %s %+v", i, rec.Verdict, rec.Findings)
 		}
 		turns = append(turns, message{"assistant", "嗯"})
+	}
+}
+
+// TestEndlessConversations: as many turns as the largest body holds are all judged, and a conversation of a million turns is refused by
+// its size, before anything is made of it.
+func TestEndlessConversations(t *testing.T) {
+	h := setup(t, says("fine"), nil)
+	body := func(first string, turns int) string {
+		return `{"model":"m","messages":[{"role":"user","content":"` + first + `"},` + strings.Repeat(`{"role":"assistant","content":"b"},{"role":"user","content":"a"},`, turns/2) + `{"role":"user","content":"hi"}]}`
+	}
+	if r := h.post("/v1/chat/completions", body("a", 100_000)); r.status != http.StatusOK || h.record(r).Verdict != exchange.Allow {
+		t.Errorf("%d %s", r.status, clip(r.body, 300))
+	}
+	r := h.post("/v1/chat/completions", body("禁果出售", 100_000))
+	if rec := h.record(r); !slices.ContainsFunc(rec.Findings, func(f exchange.Finding) bool { return f.Entry == "b2" && f.Healed }) {
+		t.Errorf("the first of many turns was not judged: %s %+v", rec.Verdict, rec.Findings)
+	}
+	if r := h.post("/v1/chat/completions", body("a", 1_000_000)); r.status != http.StatusRequestEntityTooLarge || r.code() != "body_too_large" {
+		t.Errorf("%d %s", r.status, clip(r.body, 300))
 	}
 }
 
@@ -254,9 +335,13 @@ func TestEncodedText(t *testing.T) {
 	}
 	for range 2 {
 		r := h.chat(string(bomb)+strings.Repeat(" 。", 40), false)
-		if rec := h.record(r); r.status != 400 || r.code() != "unscreenable_content" || rec.Outcome != exchange.Rejected {
+		if rec := h.record(r); r.status != 200 || !strings.Contains(r.body, `"reason":"unscreenable_content"`) || rec.Verdict != exchange.Refuse || rec.Findings[0].Detector != "decode" {
 			t.Errorf("%s %+v", r.body, rec)
 		}
+	}
+	r := h.post("/v1/chat/completions", conversationBody(message{"user", string(bomb)}, message{"assistant", "?"}, message{"user", "散步有什么好处"})) // and the conversation goes on
+	if rec := h.record(r); rec.Verdict != exchange.Allow || rec.Healed != 1 || r.status != 200 {
+		t.Errorf("%s %+v", r.body, rec)
 	}
 	open := ruled(t, noRow, says("fine"), func(s *service.Service) { s.Modes.ModerateIn.OnError = "open" })
 	if r := open.chat(string(bomb), false); !strings.Contains(r.content(), "fine") {

@@ -2,9 +2,9 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hegui/hegui/exchange"
@@ -65,15 +65,25 @@ func (s *inputScreen) inTurn(t textNode, turn int) bool {
 	return t.node < int(s.c.request.doc.nodes[s.c.request.turns[turn].node].next)
 }
 
-// neutral marks a turn to be neutralised. The answer after it goes with it, unless it was guidance, which is ours.
+// neutral marks a turn to be neutralised. The answer after it goes with it, calls of tools and what they
+// brought included, unless it was guidance, which is ours.
 func (s *inputScreen) neutral(turn int, a moderation.Action) {
 	if s.healed == nil {
 		s.healed = map[int]bool{}
 	}
+	if s.healed[turn] {
+		return
+	}
 	s.healed[turn] = true
 	turns := s.c.request.turns
-	if next := turn + 1; a != moderation.Guide && turns[turn].role != "assistant" && next < len(turns) && turns[next].role == "assistant" {
-		s.answers = append(s.answers, next)
+	if a == moderation.Guide || turns[turn].role == "assistant" {
+		return
+	}
+	if s.answers == nil {
+		s.answers = map[int]bool{}
+	}
+	for next := turn + 1; next < len(turns) && (turns[next].role == "assistant" || said(turns[next]) && turns[next].role != "user"); next++ {
+		s.answers[next] = true
 	}
 }
 
@@ -83,7 +93,7 @@ func (s *inputScreen) skip(t textNode) bool {
 		return false
 	}
 	turn, ok := s.c.request.turnAt(t.node)
-	return ok && s.inTurn(t, turn) && (s.healed[turn] || slices.Contains(s.answers, turn))
+	return ok && s.inTurn(t, turn) && (s.healed[turn] || s.answers[turn])
 }
 
 // remember looks which turns of the history were refused before, by whomever: a provider's no is known only from there.
@@ -143,13 +153,12 @@ func (s *inputScreen) neutralise() {
 	if len(s.healed) == 0 {
 		return
 	}
-	for i := range s.healed {
-		for k := range c.findings {
-			if f := &c.findings[k]; f.Where == "in" && strings.HasPrefix(f.Channel, fmt.Sprintf("messages[%d].", i)) {
-				f.Healed = true
-			}
+	for k := range c.findings {
+		if f := &c.findings[k]; f.Where == "in" && s.healed[turnOf(f.Channel)] {
+			f.Healed = true
 		}
 	}
+	placeholders := map[int]edit{}
 	for _, t := range s.texts {
 		if !s.skip(t.node) {
 			continue
@@ -158,11 +167,23 @@ func (s *inputScreen) neutralise() {
 			continue // names hold nothing that was refused, see heal
 		}
 		n := c.request.doc.nodes[t.node.node]
-		c.edits = slices.DeleteFunc(c.edits, func(e edit) bool { return e.start == int(n.start) })
-		c.edits = append(c.edits, edit{int(n.start), int(n.end), appendJSON(nil, []byte(s.placeholder(t.node)))})
+		placeholders[int(n.start)] = edit{int(n.start), int(n.end), appendJSON(nil, []byte(s.placeholder(t.node)))}
+	}
+	c.edits = slices.DeleteFunc(c.edits, func(e edit) bool { _, gone := placeholders[e.start]; return gone })
+	for _, e := range placeholders {
+		c.edits = append(c.edits, e)
 	}
 	sortEdits(c.edits)
 	c.healed = len(s.healed)
+}
+
+// turnOf is the turn that a channel's name tells, -1 when it tells none.
+func turnOf(channel string) int {
+	number, _, ok := strings.Cut(strings.TrimPrefix(channel, "messages["), "]")
+	if n, err := strconv.Atoi(number); ok && err == nil && strings.HasPrefix(channel, "messages[") {
+		return n
+	}
+	return -1
 }
 
 // placeholder stands for a text that the model is not shown.
@@ -188,6 +209,13 @@ func (s *inputScreen) refuses(t textNode) {
 	if !ok || !s.inTurn(t, turn) || s.c.vaultKey == nil || t.key || strings.HasSuffix(t.channel, ".name") {
 		return // a name is no part of what was said, and what was said may be harmless
 	}
+	if s.noted[turn] {
+		return
+	}
+	if s.noted == nil {
+		s.noted = map[int]bool{}
+	}
+	s.noted[turn] = true
 	if t := s.c.request.turns[turn]; said(t) && len(t.text) > 0 {
 		s.refused = append(s.refused, s.c.turnCommitment(t.text))
 	}
@@ -195,6 +223,13 @@ func (s *inputScreen) refuses(t textNode) {
 
 // refusesAfter notes that a turn is why the call is refused, together with what was said before it.
 func (s *inputScreen) refusesAfter(turn int) {
+	if s.after[turn] {
+		return
+	}
+	if s.after == nil {
+		s.after = map[int]bool{}
+	}
+	s.after[turn] = true
 	if k := s.c.afterCommitment(turn); k != "" {
 		s.refused = append(s.refused, k)
 	}

@@ -287,6 +287,18 @@ func TestHealedRequestsStayWhole(t *testing.T) {
 	}
 }
 
+// TestHealingTakesWhatToolsBrought: the answer to a refused turn may be a call of a tool, what it brought, and then words: none of it is shown.
+func TestHealingTakesWhatToolsBrought(t *testing.T) {
+	h := ruled(t, noRow, says("fine"), nil)
+	r := h.post("/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":"禁果出售"},
+		{"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"q\":1}"}}]},
+		{"role":"tool","tool_call_id":"1","content":"第一步"},{"role":"assistant","content":"这是办法"},{"role":"user","content":"继续说别的"}]}`)
+	got := string(<-h.seen)
+	if rec := h.record(r); rec.Verdict != exchange.Allow || rec.Healed == 0 || strings.Contains(got, "第一步") || strings.Contains(got, "办法") || !strings.Contains(got, "继续说别的") {
+		t.Errorf("%s: %s", rec.Verdict, got)
+	}
+}
+
 // TestRefusedTurnsAreForgottenWithTheContent: no longer than content is kept.
 func TestRefusedTurnsAreForgottenWithTheContent(t *testing.T) {
 	var calls atomic.Int64

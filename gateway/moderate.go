@@ -60,13 +60,16 @@ type inputScreen struct {
 	on       map[string]uint64       // by channel: what the lexicon's verdicts depend on
 	overSeam map[overSeam]bool       // found over a seam between turns
 	touched  map[string]map[int]bool // turns by risk
-	partial  *decode.Partial         // of the last text that could not be decoded whole
+	partial  *decode.Partial         // of the last text, when it could not be decoded whole
+	unlooked bool                    // that was recorded, and let pass
 	recalled int                     // bytes judged before
 
 	answered int          // last turn of the history, see answeredTurn
 	healed   map[int]bool // turns that the model is not shown, because they were or would be refused
-	answers  []int        // the answers to those
+	answers  map[int]bool // the answers to those
 	refused  []string     // commitments to what the call is refused for
+	noted    map[int]bool // turns that are among them by themselves
+	after    map[int]bool // and those that are after another
 }
 
 // inputText is one text of the request with the hits to mask in it.
@@ -91,10 +94,14 @@ func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
 			in.text = c.request.doc.text(t.node)
 		}
 		looked += len(in.text)
+		s.partial = nil
 		for _, f := range s.scan(t.channel, in.text) {
 			s.touch(t.node, f)
 			c.found(c.lexical("in", t.channel, 0, f))
 			s.weigh(&in, f, s.table.Decide(moderation.CaseOf(f)))
+		}
+		if s.partial != nil {
+			s.partly(t)
 		}
 		s.signals(&in)
 		if len(in.text) > 0 {
@@ -106,9 +113,6 @@ func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
 	s.seams()
 	s.leads()
 	outage := s.detect(ctx)
-	if s.partial != nil && outage == nil {
-		outage = s.partly()
-	}
 	if c.service.Modes.ModerateIn.Act == "observe" {
 		return nil
 	}
@@ -127,18 +131,36 @@ func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
 		s.keepRefused()
 	}
 	c.riskIn = s.risk
-	return g.refusal(c, s.worst, "the input was refused: it falls under risk "+s.risk)
+	why := "the input was refused: it falls under risk " + s.risk
+	if s.worst.Reason == unscreenable {
+		why = fmt.Sprintf("the input was refused: it holds text that is encoded more than %d times over, or that grows beyond %d times its size when decoded", decode.DefaultDepth, decode.DefaultRatio)
+	}
+	return g.refusal(c, s.worst, why)
 }
 
-// partly applies the declared rule to encoded text that cannot be looked at whole: closed refuses it, open goes on and
-// records that it did.
-func (s *inputScreen) partly() *Interruption {
+// partly applies the declared rule to a text with something encoded that cannot be looked at whole: closed refuses it, or neutralises it where
+// history brings it back, open goes on and records that it did.
+func (s *inputScreen) partly(t textNode) {
 	if s.c.service.Modes.ModerateIn.OnError == "open" {
-		return s.g.outage(s.c, "moderate_in", moderateInMode, s.partial)
+		if !s.unlooked {
+			_ = s.g.outage(s.c, "moderate_in", moderateInMode, s.partial) // which the rule lets pass
+		}
+		s.unlooked = true
+		return
 	}
-	return problem(http.StatusBadRequest, "unscreenable_content", s.c.op.input, fmt.Sprintf("the input holds text that is encoded more than %d times over, or that grows beyond %d times its size when decoded, and is never let through unscreened; send it as plain text",
-		decode.DefaultDepth, decode.DefaultRatio))
+	d := moderation.Decision{Action: moderation.Refuse, Reason: unscreenable}
+	s.c.found(exchange.Finding{Where: "in", Channel: t.channel, Tier: string(moderation.Signal), Detector: "decode", Start: s.partial.Start, End: s.partial.End})
+	if s.heal(t, d) {
+		return
+	}
+	s.refuses(t)
+	if d.Action.Stricter(s.worst.Action) {
+		s.worst, s.risk = d, ""
+	}
 }
+
+// unscreenable is the reason code of what cannot be looked at.
+const unscreenable = "unscreenable_content"
 
 // lexical is the record's form of a lexicon's finding.
 func (c *call) lexical(where, channel string, choice int, f moderation.Finding) exchange.Finding {
@@ -176,7 +198,15 @@ func (s *inputScreen) joined() {
 		if s.skip(textNode{node: t.node}) {
 			continue
 		}
-		for _, f := range s.scan(t.channel, t.text) {
+		s.partial = nil
+		found := s.scan(t.channel, t.text)
+		if s.partial != nil {
+			s.partly(textNode{node: t.node, channel: t.channel})
+		}
+		if whole := (textNode{node: t.node, channel: t.channel}); s.foreign(whole) {
+			s.signalsOver(t.text, t.borders, func(int) textNode { return whole })
+		}
+		for _, f := range found {
 			d := s.table.Decide(moderation.CaseOf(f))
 			if d.Action == moderation.Mask {
 				if across[f.Entry]++; across[f.Entry] <= s.inParts[f.Entry] {

@@ -60,6 +60,7 @@ type joinedText struct {
 	node    int // of the message's content
 	channel string
 	text    []byte
+	borders []int // where its parts but the first begin
 }
 
 // textNode is a string of the request that a model may read.
@@ -253,6 +254,9 @@ func (q *request) message(at int, path string) *Interruption {
 	user := role == "user"
 	q.turns = append(q.turns, turn{node: at, role: role})
 	said := &q.turns[len(q.turns)-1].text
+	if in[2] >= 0 && q.doc.nodes[in[2]].kind == isArray {
+		q.turns[len(q.turns)-1].calls = q.calls(in[2])
+	}
 	if in[1] < 0 {
 		return nil
 	}
@@ -268,20 +272,42 @@ func (q *request) message(at int, path string) *Interruption {
 		var bad *Interruption
 		k := 0
 		var joined []byte
+		var borders []int
 		q.doc.children(in[1], func(i int) bool {
+			if k > 0 {
+				borders = append(borders, len(joined))
+			}
 			bad = q.part(i, fmt.Sprintf("%s.content[%d]", path, k), user, &joined)
 			k++
 			return bad == nil
 		})
 		*said = joined
 		if k > 1 {
-			q.joined = append(q.joined, joinedText{in[1], path + ".content", joined})
+			q.joined = append(q.joined, joinedText{in[1], path + ".content", joined, borders})
 		}
 		return bad
 	default:
 		return wrongType(path+".content", "the field "+path+".content", content.kind, "a string or an array of parts")
 	}
 	return nil
+}
+
+// calls are the arguments of calls of tools, one behind the other.
+func (q *request) calls(at int) (out []byte) {
+	q.doc.children(at, func(i int) bool {
+		if q.doc.nodes[i].kind != isObject {
+			return true
+		}
+		f := q.doc.member(i, "function")
+		if f < 0 || q.doc.nodes[f].kind != isObject {
+			return true
+		}
+		if a := q.doc.member(f, "arguments"); a >= 0 && q.doc.nodes[a].kind == isString {
+			out = append(out, q.doc.text(a)...)
+		}
+		return true
+	})
+	return out
 }
 
 func (q *request) part(at int, path string, user bool, joined *[]byte) *Interruption {

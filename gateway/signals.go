@@ -6,12 +6,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/measures"
 	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/moderation/decode"
 	"github.com/hegui/hegui/moderation/signals"
 	"github.com/hegui/hegui/service"
 )
@@ -93,13 +95,50 @@ func (s *inputScreen) signals(in *inputText) {
 		return
 	}
 	found := set.scanInput(in.text, newest, s.c.day())
+	if view := decode.Look(in.text, decode.Limits{}); view != nil { // what is encoded in it speaks too
+		for _, f := range set.scanInput(view.Text, newest, s.c.day()) {
+			f.Start, f.End = view.Origin(f.Start, f.End)
+			if !slices.ContainsFunc(found, func(o signals.Finding) bool { return o.Signal == f.Signal && o.Start < f.End && f.Start < o.End }) {
+				found = append(found, f)
+			}
+		}
+	}
 	if len(found) == 0 && !newest {
 		s.g.memory.keep(k, nil)
 	}
 	for _, f := range found {
 		s.c.found(signalFinding("in", in.node.channel, 0, set, f, 0))
-		s.weigh(in, moderation.Finding{Listed: &moderation.Listed{Entry: "signal " + f.Signal, Category: cmp.Or(f.Category, f.Signal)}, Start: f.Start, End: f.End},
-			s.table.Decide(signalCase(f)))
+		s.weigh(in, signalHit(f), s.table.Decide(signalCase(f)))
+	}
+}
+
+// signalHit is a signal as a hit of an entry.
+func signalHit(f signals.Finding) moderation.Finding {
+	return moderation.Finding{Listed: &moderation.Listed{Entry: "signal " + f.Signal, Category: cmp.Or(f.Category, f.Signal)}, Start: f.Start, End: f.End}
+}
+
+// signalsOver looks at texts that are read in one piece, parts of a message or turns, for what none of them says alone: a signal over
+// one of the borders. at is the n-th of the texts.
+func (s *inputScreen) signalsOver(text []byte, borders []int, at func(n int) textNode) {
+	set := s.c.watches
+	if set == nil || !set.declared.Watches(signals.Jailbreak) {
+		return
+	}
+	for _, f := range set.injection.Scan(text) {
+		border, _ := slices.BinarySearch(borders, f.Start+1)
+		if border == len(borders) || borders[border] >= f.End {
+			continue
+		}
+		last, _ := slices.BinarySearch(borders, f.End)
+		node := at(last)
+		d := s.table.Decide(signalCase(f))
+		if d.Action == moderation.Mask { // it lies in no one text
+			d.Action = moderation.Refuse
+		}
+		found := signalFinding("in", node.channel, 0, set, f, 0)
+		found.Start, found.End = 0, 0
+		s.c.found(found)
+		s.weigh(&inputText{node: node}, signalHit(f), d)
 	}
 }
 

@@ -157,7 +157,7 @@ func (r *RefusalRow) fits(status int, said *errorText) bool {
 		return len(r.Statuses) > 0
 	}
 	code := slices.ContainsFunc(r.Codes, func(c string) bool {
-		return slices.Contains(said.codes, c) || len(c) >= distinctive && said.says(c)
+		return slices.Contains(said.codes, c) || len(c) >= distinctive && (r.Both && said.says(c) || said.names(c))
 	})
 	message := slices.ContainsFunc(r.Messages, said.says)
 	if r.Both {
@@ -171,6 +171,33 @@ type errorText struct{ codes, messages []string }
 
 func (h *errorText) says(part string) bool {
 	return slices.ContainsFunc(h.messages, func(m string) bool { return strings.Contains(m, part) })
+}
+
+// names tells whether a message gives this as a code, as proxies put the error that they got: 'code': 'content_filter', code=…, [content_filter].
+// One that only speaks of it, an outage of a content_filter service, does not.
+func (h *errorText) names(code string) bool {
+	return slices.ContainsFunc(h.messages, func(m string) bool {
+		for from := 0; ; {
+			i := strings.Index(m[from:], code)
+			if i < 0 {
+				return false
+			}
+			i += from
+			from = i + len(code)
+			if strings.HasSuffix(m[:i], "[") && strings.HasPrefix(m[from:], "]") {
+				return true
+			}
+			before := strings.TrimRight(m[:i], " \t'\"`\\")
+			given := strings.HasSuffix(before, ":") || strings.HasSuffix(before, "=")
+			if given {
+				before = strings.TrimRight(before[:len(before)-1], " \t'\"`\\")
+			}
+			k := strings.LastIndexFunc(before, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') })
+			if key := before[k+1:]; codeKey(key) && (given || key == "code") {
+				return true
+			}
+		}
+	})
 }
 
 // hear takes an error answer apart. Proxies wrap the error they got: as JSON in a string, or as text.

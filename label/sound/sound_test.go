@@ -88,39 +88,41 @@ func TestMarkWAV(t *testing.T) {
 		code uint16
 		bits int
 	}{{1, 8}, {1, 16}, {1, 24}, {1, 32}, {3, 32}, {3, 64}, {6, 8}, {7, 8}} {
-		for _, rate := range []int{8000, 11025, 22050, 44100, 48000} {
-			for _, channels := range []int{1, 2} {
-				for _, end := range []bool{false, true} {
-					name := fmt.Sprintf("kind %d, %d bits, %d Hz, %d channels, end %t", kind.code, kind.bits, rate, channels, end)
-					file := wav(kind.code, kind.bits, rate, channels, babble(rate, 3.1, 7), "INFOkept")
-					e, err := MarkWAV(carrier.Bytes(file), Options{End: end})
-					if err != nil {
-						t.Fatalf("%s: %v", name, err)
-					}
-					marked := write(t, e)
-					before, _ := readWave(carrier.Bytes(file))
-					after, err := readWave(carrier.Bytes(marked))
-					if err != nil {
-						t.Fatalf("%s: %v", name, err)
-					}
-					was, is := file[before.data:before.data+before.size], marked[after.data:after.data+after.size]
-					if !end && !bytes.HasSuffix(is, was) || end && !bytes.HasPrefix(is, was) || !bytes.Contains(marked, []byte("INFOkept")) {
-						t.Errorf("%s: what was there has changed", name)
-					}
-					if n := int64(binary.LittleEndian.Uint32(marked[4:])) + 8; n != int64(len(marked)) {
-						t.Errorf("%s: says %d bytes, has %d", name, n, len(marked))
-					}
-					if after.fact > 0 && int64(binary.LittleEndian.Uint32(marked[after.fact:])) != after.size/after.frame {
-						t.Errorf("%s: fact is wrong", name)
-					}
-					marks, err := FindWAV(carrier.Bytes(marked))
-					if err != nil || len(marks) != 1 || !marks[0].Letters || math.Abs(marks[0].Unit-DefaultUnit) > 0.02 || math.Abs(marks[0].Pitch-DefaultPitch) > 50 {
-						t.Errorf("%s: found %+v, %v", name, marks, err)
-					}
-					again, err := MarkWAV(carrier.Bytes(marked), Options{End: end})
-					if err != nil || again.Size() != int64(len(marked)) {
-						t.Errorf("%s: marked twice: %d and %d bytes, %v", name, again.Size(), len(marked), err)
-					}
+		for _, rate := range []int{8000, 22050, 48000} {
+			channels := 1
+			if rate == 8000 {
+				channels = 2
+			}
+			for _, end := range []bool{false, true} {
+				name := fmt.Sprintf("kind %d, %d bits, %d Hz, %d channels, end %t", kind.code, kind.bits, rate, channels, end)
+				file := wav(kind.code, kind.bits, rate, channels, babble(rate, 3.1, 7), "INFOkept")
+				e, err := MarkWAV(carrier.Bytes(file), Options{End: end})
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				marked := write(t, e)
+				before, _ := readWave(carrier.Bytes(file))
+				after, err := readWave(carrier.Bytes(marked))
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				was, is := file[before.data:before.data+before.size], marked[after.data:after.data+after.size]
+				if !end && !bytes.HasSuffix(is, was) || end && !bytes.HasPrefix(is, was) || !bytes.Contains(marked, []byte("INFOkept")) {
+					t.Errorf("%s: what was there has changed", name)
+				}
+				if n := int64(binary.LittleEndian.Uint32(marked[4:])) + 8; n != int64(len(marked)) {
+					t.Errorf("%s: says %d bytes, has %d", name, n, len(marked))
+				}
+				if after.fact > 0 && int64(binary.LittleEndian.Uint32(marked[after.fact:])) != after.size/after.frame {
+					t.Errorf("%s: fact is wrong", name)
+				}
+				marks, err := FindWAV(carrier.Bytes(marked))
+				if err != nil || len(marks) != 1 || !marks[0].Letters || math.Abs(marks[0].Unit-DefaultUnit) > 0.02 || math.Abs(marks[0].Pitch-DefaultPitch) > 50 {
+					t.Errorf("%s: found %+v, %v", name, marks, err)
+				}
+				again, err := MarkWAV(carrier.Bytes(marked), Options{End: end})
+				if err != nil || again.Size() != int64(len(marked)) {
+					t.Errorf("%s: marked twice: %d and %d bytes, %v", name, again.Size(), len(marked), err)
 				}
 			}
 		}
@@ -130,13 +132,13 @@ func TestMarkWAV(t *testing.T) {
 // TestNoRhythm: speech-like sounds, noise, music of single tones and other letters in Morse code are no mark.
 func TestNoRhythm(t *testing.T) {
 	const rate = 16000
-	for seed := range uint64(30) {
+	for seed := range uint64(12) {
 		if m := Find(babble(rate, 12, seed), rate); len(m) > 0 {
 			t.Errorf("babble %d: %+v", seed, m)
 		}
 	}
 	r := rand.New(rand.NewPCG(3, 3))
-	for tune := range 60 { // single tones of a scale, as long as notes are
+	for tune := range 20 { // single tones of a scale, as long as notes are
 		var x []float64
 		for range 40 {
 			hz, n := 220*math.Pow(2, float64(r.IntN(36))/12), int([]float64{0.125, 0.25, 0.375, 0.5}[r.IntN(4)]*rate)

@@ -13,6 +13,7 @@ import (
 
 const (
 	audioGuide = "TC260-PG-202510A"
+	videoGuide = "TC260-PG-20257A"
 	ownKey     = "AIGC"
 )
 
@@ -24,6 +25,12 @@ func Formats() []carrier.Format {
 	return []carrier.Format{
 		{Name: "flac", Title: "FLAC audio", MIME: []string{"audio/flac", "audio/x-flac"}, Extensions: []string{"flac"}, Medium: "audio",
 			Place: "Vorbis comment AIGC", Guide: audioGuide, Is: isFLAC, Sites: flacSites, Put: flacPut},
+		{Name: "ogg", Title: "Ogg (Vorbis, Opus, Speex, Theora)", MIME: []string{"audio/ogg", "audio/opus", "application/ogg", "video/ogg"}, Extensions: []string{"ogg", "opus", "oga", "spx", "ogv"}, Medium: "audio",
+			Place: "Vorbis comment AIGC", Guide: audioGuide, Is: isOgg, Sites: oggSites, Put: oggPut},
+		{Name: "webm", Title: "WebM video", MIME: []string{"video/webm", "audio/webm"}, Extensions: []string{"webm", "weba"}, Medium: "video",
+			Place: "Segment.Tags.Tag.SimpleTag AIGC", Guide: videoGuide, Is: isMatroska("webm"), Sites: matroskaSites("webm"), Put: matroskaPut("webm")},
+		{Name: "mkv", Title: "Matroska video", MIME: []string{"video/x-matroska", "audio/x-matroska", "video/matroska"}, Extensions: []string{"mkv", "mka", "mk3d"}, Medium: "video",
+			Place: "Segment.Tags.Tag.SimpleTag AIGC", Guide: videoGuide, Is: isMatroska("matroska"), Sites: matroskaSites("mkv"), Put: matroskaPut("mkv")},
 		{Name: "mp3", Title: "MP3 audio", MIME: []string{"audio/mpeg", "audio/mp3"}, Extensions: []string{"mp3"}, Medium: "audio",
 			Place: "ID3v2 frame TXXX, description AIGC", Guide: audioGuide, Is: isFrames(isMP3), Sites: framesSites("mp3"), Put: framesPut("mp3")},
 		{Name: "aac", Title: "AAC audio (ADTS)", MIME: []string{"audio/aac", "audio/x-aac"}, Extensions: []string{"aac"}, Medium: "audio",

@@ -16,9 +16,9 @@ func injectionCues() []cue {
 	}
 	return []cue{
 		two("override", 0.6, 24, []string{"ignore", "disregard", "forget", "override", "bypass"},
-			[]string{"previous instruction", "prior instruction", "above instruction", "all instructions", "your instructions", "earlier instructions", "system prompt", "your guidelines", "safety rules", "your rules", "your programming"}),
-		two("override", 0.6, 8, []string{"忽略", "无视", "忘记", "忘掉", "不要理会", "跳过", "抛开"},
-			[]string{"以上指令", "之前的指令", "上面的指令", "以上所有", "之前所有", "先前的", "前面的指令", "前面的规则", "系统提示", "系统指令", "安全规则", "所有规则", "你的设定", "你的限制", "内容政策"}),
+			[]string{"previous instruction", "prior instruction", "above instruction", "all instructions", "your instructions", "earlier instructions", "system prompt", "your guidelines", "safety rules", "your rules", "your programming", "everything above", "all of the above", "prior rule", "previous rule", "above rule", "all prior", "all previous", "previous prompt", "prior prompt"}),
+		two("override", 0.6, 8, []string{"忽略", "无视", "無視", "忘记", "忘記", "忘掉", "不要理会", "不要理會", "别管", "跳过", "跳過", "抛开", "丢掉", "作废"},
+			[]string{"以上指令", "之前的指令", "上面的指令", "以上所有", "之前所有", "先前的", "所有指令", "所有的指令", "全部指令", "所有的规则", "所有規則", "以上規則", "之前的规则", "之前的規則", "上面的规则", "上述指令", "上述规则", "前面的指令", "前面的规则", "系统提示", "系统指令", "安全规则", "所有规则", "你的设定", "你的限制", "内容政策"}),
 		one("persona", 0.5, "do anything now", "you are now dan", "act as dan", "dan mode", "stan mode", "developer mode enabled", "enable developer mode", "jailbreak mode", "jailbroken", "unrestricted ai", "without any restrictions", "no ethical guidelines", "no moral limits"),
 		one("persona", 0.5, "开发者模式", "越狱模式", "无限制模式", "不受任何限制", "没有任何限制的ai", "没有道德约束", "不受道德约束", "解除所有限制", "解除限制", "上帝模式"),
 		two("persona", 0.35, 16, []string{"you are now", "pretend you are", "pretend to be", "from now on you", "roleplay as"}, []string{"uncensored", "unfiltered", "evil", "no rules", "no filter", "without limits", "amoral"}),

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode"
@@ -30,7 +31,10 @@ type Address struct {
 }
 
 var linkShape = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)(?:https?|hxxps?|ftp)[\x{200b}-\x{200d}]*[:：]//[^\s/?#"'<>，！？；（）]{1,253}|(?:[\p{L}\p{N}][\p{L}\p{N}\x{200b}-\x{200d}-]{0,62}[.．。｡])+(?:` + topLevels + `)\b`)
+	// A host in letters of alphabets ends where Chinese goes on behind it; one that begins in Chinese is a name in Chinese.
+	const letters = `\p{Latin}\p{Cyrillic}\p{Greek}\p{N}`
+	const host = `(?:[` + letters + `\[][` + letters + `\x{200b}-\x{200d}._~%@:\[\]．。｡-]{0,252}|[^\s/?#"'<>，！？；（）。、]{1,253})`
+	return regexp.MustCompile(`(?i)(?:https?|hxxps?|ftp)[\x{200b}-\x{200d}]*[:：]//` + host + `|(?:[` + letters + `][` + letters + `\x{200b}-\x{200d}-]{0,62}[.．。｡])+(?:` + topLevels + `)\b`)
 })
 
 const topLevels = "com|cn|net|org|top|xyz|vip|cc|info|io|me|ru|club|shop|site|online"
@@ -100,7 +104,7 @@ func Links(text []byte) []Address {
 		}
 		a.Host = strings.Trim(host, ".")
 		_, err := netip.ParseAddr(a.Host)
-		a.IP = err == nil
+		a.IP = err == nil || plainNumber(a.Host)
 		for _, label := range strings.Split(a.Host, ".") {
 			a.Puny = a.Puny || strings.HasPrefix(label, "xn--")
 			scripts := map[string]bool{}
@@ -118,22 +122,89 @@ func Links(text []byte) []Address {
 	return out
 }
 
+// plainNumber tells an address written as one number, which browsers take: 3221225991, 0xC0000207.
+func plainNumber(host string) bool {
+	_, err := strconv.ParseUint(host, 0, 32)
+	return err == nil
+}
+
+// named are the places where a text names a domain or one below it, whatever stands around it and however its dots are written: full
+// width, or in brackets so that nothing makes a link of it.
+func named(folded []byte, at []int, name string) (out [][2]int) {
+	part := func(c byte) bool {
+		return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c >= utf8.RuneSelf && name[0] >= utf8.RuneSelf
+	}
+	for from := 0; ; {
+		i := bytes.Index(folded[from:], []byte(name))
+		if i < 0 {
+			return out
+		}
+		i += from
+		end := i + len(name)
+		from = end
+		if i > 0 && part(folded[i-1]) || end < len(folded) && part(folded[end]) || end+1 < len(folded) && folded[end] == '.' && part(folded[end+1]) && folded[end+1] < utf8.RuneSelf {
+			continue // part of a longer name
+		}
+		out = append(out, [2]int{at[i], at[end]})
+	}
+}
+
+// foldHost is a text as names in it are compared: lower case, narrow, dots as dots, nothing invisible; at tells where each byte stood.
+func foldHost(text []byte) (folded []byte, at []int) {
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRune(text[i:])
+		size := n
+		switch {
+		case r == '[' || r == '(' || r == '{': // [.]
+			if next, k := utf8.DecodeRune(text[i+1:]); (next == '.' || next == '。') && i+1+k < len(text) && strings.IndexByte("])}", text[i+1+k]) >= 0 {
+				r, size = '.', 2+k
+			}
+		case r == '。' || r == '．' || r == '｡':
+			r = '.'
+		case r >= 0xFF01 && r <= 0xFF5E:
+			r -= 0xFEE0
+		case unicode.Is(unicode.Cf, r):
+			i += n
+			continue
+		}
+		before := len(folded)
+		if r == utf8.RuneError && n == 1 {
+			folded = append(folded, text[i])
+		} else {
+			folded = utf8.AppendRune(folded, unicode.ToLower(r))
+		}
+		for range len(folded) - before {
+			at = append(at, i)
+		}
+		i += size
+	}
+	return folded, append(at, len(text))
+}
+
 // CheckLinks reports links that a list denies on a day (YYYY-MM-DD), look-alikes, and addresses of numbers; what the list
 // allows passes.
 func CheckLinks(text []byte, list []Domain, day string) []Finding {
 	var out []Finding
-	for _, a := range Links(text) {
-		reason, score, allowed := "", 0.0, false
-		for _, d := range list {
-			if name := strings.ToLower(d.Name); (d.Expires == "" || day <= d.Expires) && (a.Host == name || strings.HasSuffix(a.Host, "."+name)) {
-				if d.Allowed {
-					allowed = true
-				} else {
-					reason, score = fmt.Sprintf("denied by the entry %s of %s", d.Name, d.Owner), 1
-				}
-			}
+	var folded []byte
+	var at []int
+	for _, d := range list {
+		if d.Allowed || d.Name == "" || d.Expires != "" && day > d.Expires || !bytes.ContainsAny(text, ".．。｡") {
+			continue
 		}
-		if reason == "" && !allowed {
+		if folded == nil {
+			folded, at = foldHost(text)
+		}
+		for _, place := range named(folded, at, strings.ToLower(d.Name)) {
+			out = append(out, Finding{Signal: Link, Category: "A3e", Start: place[0], End: place[1], Score: 1, Reason: fmt.Sprintf("denied by the entry %s of %s", d.Name, d.Owner)})
+		}
+	}
+	for _, a := range Links(text) {
+		reason, score, listed := "", 0.0, false
+		for _, d := range list {
+			name := strings.ToLower(d.Name)
+			listed = listed || (d.Expires == "" || day <= d.Expires) && (a.Host == name || strings.HasSuffix(a.Host, "."+name))
+		}
+		if !listed { // what is denied was found above
 			switch {
 			case a.Mixed:
 				reason, score = "a name in letters of several alphabets", 0.8

@@ -11,23 +11,24 @@ import (
 //
 // Numbers of public services (110, 12345, 95588, 400-…) pass, and so does a name of a channel without a number.
 func Lures(text []byte) []Finding {
-	if !digits(text, 5) && bytes.IndexByte(text, '@') < 0 && !called(text) {
+	f := foldASCII(text)
+	reads := []byte(f.text)
+	if !digits(reads, 5) && bytes.IndexByte(reads, '@') < 0 && !called(reads) {
 		return nil
 	}
 	p := lurePatterns()
 	var out []Finding
-	for _, m := range p.channel.FindAllSubmatchIndex(text, 256) {
-		if p.service.Match(text[m[2]:m[3]]) {
-			continue
+	find := func(shape *regexp.Regexp, score float64, reason string) {
+		for _, m := range shape.FindAllSubmatchIndex(reads, 256) {
+			if m[2] >= 0 && p.service.Match(reads[m[2]:m[3]]) {
+				continue
+			}
+			out = append(out, Finding{Signal: Lure, Category: "A3e", Start: int(f.from[m[0]]), End: int(f.from[m[1]]), Score: score, Reason: reason})
 		}
-		out = append(out, Finding{Signal: Lure, Category: "A3e", Start: m[0], End: m[1], Score: 0.8, Reason: "a contact at another channel"})
 	}
-	for _, m := range p.phone.FindAllSubmatchIndex(text, 256) {
-		if p.service.Match(text[m[2]:m[3]]) {
-			continue
-		}
-		out = append(out, Finding{Signal: Lure, Category: "A3e", Start: m[0], End: m[1], Score: 0.6, Reason: "a telephone number with an invitation"})
-	}
+	find(p.channel, 0.8, "a contact at another channel")
+	find(p.phone, 0.6, "a telephone number with an invitation")
+	find(p.invites, 0.6, "a telephone number with an invitation")
 	return out
 }
 
@@ -67,12 +68,13 @@ func called(text []byte) bool {
 	return false
 }
 
-type lureTable struct{ channel, phone, service *regexp.Regexp }
+type lureTable struct{ channel, phone, invites, service *regexp.Regexp }
 
 var lurePatterns = sync.OnceValue(func() lureTable {
 	return lureTable{
-		channel: regexp.MustCompile(`(?i)(?:(?:微信|薇信|威信|徽信|维信|葳信|徾信|微X|V信|VX|WX|wechat|weixin|卫星|威芯|薇芯|扣扣|企鹅|球球|Q群|QQ群|QQ|扣群|电报|纸飞机|telegram|tg)(?:群|号|號|账号)?[\s:：为是加➕+号=@]{0,6}|(?:群号|裙号)[\s:：]{0,4})([A-Za-z][-_A-Za-z0-9]{5,19}|[0-9]{5,12}|@[A-Za-z][A-Za-z0-9_]{4,31})`),
+		channel: regexp.MustCompile(`(?i)(?:(?:加\s?v|微\s?信|薇信|威信|徽信|维信|葳信|徾信|微X|V信|VX|WX|wechat|weixin|卫星|威芯|薇芯|扣扣|企鹅|球球|Q群|QQ群|QQ|扣群|电报|纸飞机|telegram|tg)(?:群|号|號|账号)?[\s:：为是加➕+号=@]{0,6}|(?:群号|裙号)[\s:：]{0,4})([A-Za-z][-_A-Za-z0-9]{5,19}|[0-9](?:[- ]?[0-9]){4,13}|@[A-Za-z][A-Za-z0-9_]{4,31})`),
 		phone:   regexp.MustCompile(`(?:加我|联系我|私聊|咨询电话|拨打|致电|来电|详询|订购热线|办理请|call me|text me|whatsapp)[^。！？\n]{0,12}?((?:\+?86[- ]?)?1[3-9][0-9][- ]?[0-9]{4}[- ]?[0-9]{4}|\+[0-9]{8,14})`),
+		invites: regexp.MustCompile(`((?:\+?86[- ]?)?1[3-9][0-9][- ]?[0-9]{4}[- ]?[0-9]{4})[^。！？\n]{0,6}?(?:加我|联系我|私聊我|加好友)`),
 		service: regexp.MustCompile(`^(?:1[0-2][0-9]|12[0-9]{3}|9[56][0-9]{3,4}|100[0-9]{2}|[48]00[0-9]{7})$`),
 	}
 })

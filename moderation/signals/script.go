@@ -58,19 +58,38 @@ func Shares(text []byte) map[string]float64 {
 	return out
 }
 
-// Scan gives the spans in scripts that are not covered. Spaces, digits and signs between do not end a span.
+// gateGap is how many covered letters in a row end a span, and gateShare the part of a span's letters that must not be covered: words of
+// another script in between do not hide a text. Ours.
+const (
+	gateGap   = 12
+	gateShare = 0.25
+)
+
+// Scan gives the spans in scripts that are not covered. Spaces, digits and signs between do not end a span, nor do a few covered letters.
 func (g Gate) Scan(text []byte) []Finding {
 	least := g.Least
 	if least <= 0 {
 		least = DefaultLeast
 	}
 	var out []Finding
-	name, start, end, letters := "", 0, 0, 0
+	start, end, letters, covered, gap := 0, 0, 0, 0, 0
+	names := map[string]int{}
 	flush := func() {
-		if letters >= least {
-			out = append(out, Finding{Signal: Script, Start: start, End: end, Score: 1, Reason: fmt.Sprintf("%d letters of the script %s, which no detector covers", letters, name)})
+		if letters >= least && float64(letters) >= gateShare*float64(letters+covered-gap) {
+			most := ""
+			for name, n := range names {
+				if most == "" || n > names[most] || n == names[most] && name < most {
+					most = name
+				}
+			}
+			reason := fmt.Sprintf("%d letters of the script %s, which no detector covers", letters, most)
+			if len(names) > 1 {
+				reason = fmt.Sprintf("%d letters of %d scripts that no detector covers, mostly %s", letters, len(names), most)
+			}
+			out = append(out, Finding{Signal: Script, Start: start, End: end, Score: 1, Reason: reason})
 		}
-		letters = 0
+		letters, covered, gap = 0, 0, 0
+		clear(names)
 	}
 	for i, r := range string(text) {
 		s := ScriptOf(r)
@@ -78,14 +97,17 @@ func (g Gate) Scan(text []byte) []Finding {
 		case s == "":
 			continue
 		case slices.Contains(g.Covered, s):
-			flush()
+			covered++
+			if gap++; letters > 0 && gap > gateGap {
+				flush()
+			}
 			continue
-		case s != name || letters == 0:
-			flush()
-			name, start = s, i
+		case letters == 0:
+			start, covered = i, 0
 		}
 		letters++
-		end = i + len(string(r))
+		names[s]++
+		gap, end = 0, i+len(string(r))
 	}
 	flush()
 	return out
