@@ -138,21 +138,13 @@ func inElement(r rune) bool { return strings.ContainsRune("人工智能AI生成�
 
 // hasElements tells whether words have an AI element, as a word of its own, and a generation element.
 func hasElements(words string) bool {
-	_, made := elementSpans(words)
-	ai, _ := elementSpans(words)
-	return ai && made
-}
-
-// elementSpans tells which elements words have.
-func elementSpans(words string) (ai, made bool) {
 	in := elementRunes(words)
+	ai, made := false, false
 	for i, r := range []rune(words) {
-		if in[i] {
-			ai = ai || strings.ContainsRune("人A", r)
-			made = made || r == '成'
-		}
+		ai = ai || in[i] && (r == '人' || r == 'A')
+		made = made || in[i] && r == '成'
 	}
-	return ai, made
+	return ai && made
 }
 
 // elementRunes tells for each character whether it belongs to one of the elements; AI is one only where no other Latin letter or digit
