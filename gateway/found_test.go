@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,5 +123,25 @@ func TestNamesThatAreNoNamesAreScreened(t *testing.T) {
 	}, nil)
 	if r := h.chat("hi", false); strings.Contains(r.body, "禁果出售") || strings.Contains(r.body, "forbidden") {
 		t.Error(r.body)
+	}
+}
+
+// TestAnswersInParts: a message in parts is read in one piece; what lies over their borders ends it.
+func TestAnswersInParts(t *testing.T) {
+	var parts atomic.Pointer[string]
+	h := ruled(t, noRow, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"id":"c","object":"chat.completion","model":"real","choices":[{"index":0,"message":{"role":"assistant","content":%s},"finish_reason":"stop"}]}`, *parts.Load())
+	}, nil)
+	for text, verdict := range map[string]exchange.Verdict{
+		`[{"type":"text","text":"这里有禁果"},{"type":"text","text":"出售"}]`:    exchange.Stop,
+		`[{"type":"text","text":"这里有"},{"type":"text","text":"散步的人"}]`:    exchange.Allow,
+		`[{"type":"text","text":"这里有禁"},{"type":"image"},{"text":"果出售"}]`: exchange.Stop,
+	} {
+		parts.Store(&text)
+		r := h.chat("hi", false)
+		if rec := h.record(r); rec.Verdict != verdict || (verdict == exchange.Stop) == strings.Contains(r.body, "这里有") {
+			t.Errorf("%s: %s %s", text, rec.Verdict, r.body)
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/upstream"
 )
 
@@ -165,6 +166,54 @@ func (o *output) once(d *doc, ch *choice, i int, path string) ([]edit, *cut) {
 	return []edit{{int(d.nodes[i].start), int(d.nodes[i].end), appendJSON(nil, visible)}}, stop
 }
 
+// overParts looks at a message that comes in several parts as its reader does, in one piece, for what none of the parts says alone.
+func (o *output) overParts(d *doc, ch *choice, at int) *cut {
+	message := d.member(at, "message")
+	if message < 0 || d.nodes[message].kind != isObject {
+		return nil
+	}
+	content := d.member(message, "content")
+	if content < 0 || d.nodes[content].kind != isArray {
+		return nil
+	}
+	var text []byte
+	var borders []int
+	d.children(content, func(i int) bool {
+		if d.nodes[i].kind != isObject {
+			return true
+		}
+		if t := d.member(i, "text"); t >= 0 && d.nodes[t].kind == isString {
+			if len(text) > 0 {
+				borders = append(borders, len(text))
+			}
+			text = append(text, d.text(t)...)
+		}
+		return true
+	})
+	if len(borders) == 0 {
+		return nil
+	}
+	scene := o.c.place("out").Scene
+	scene.Channel = contentChannel
+	for _, f := range o.c.lexicon.ScanIn(scene, text) {
+		border, _ := slices.BinarySearch(borders, f.Start+1)
+		if border == len(borders) || borders[border] >= f.End {
+			continue
+		}
+		found := o.c.lexical("out", "message.content", ch.index, f)
+		found.Start, found.End = 0, 0 // it lies in no one part
+		o.c.found(found)
+		d := o.table.Decide(moderation.CaseOf(f))
+		if d.Action == moderation.Mask {
+			d.Action = o.onViolation()
+		}
+		if o.enforce && d.Action != moderation.Allow {
+			return &cut{code: "content_filter", category: f.Category, decision: d}
+		}
+	}
+	return nil
+}
+
 // whole screens one choice of an answer that does not stream. A violation replaces the choice's whole message by the
 // refusal: with the answer at hand there is no reason to show a part of it.
 func (o *output) whole(d *doc, at, position int) []edit {
@@ -191,6 +240,9 @@ func (o *output) whole(d *doc, at, position int) []edit {
 		return stop == nil
 	}
 	d.texts(at, "", unwrapped, "", screen)
+	if stopped == nil {
+		stopped = o.overParts(d, ch, at)
+	}
 	if i := d.member(at, "finish_reason"); stopped == nil && i >= 0 && d.nodes[i].kind == isString {
 		stop := refusedUpstream(o.c.response.RefusedBy(string(d.text(i))))
 		switch {

@@ -30,6 +30,9 @@ type endedExchange struct {
 
 // ended hands an exchange on to be drawn from. It never holds up an answer: when too many are waiting it is left out.
 func (sv *server) ended(r exchange.Record, looked []string) {
+	if r.Outcome == exchange.Rejected { // nothing was judged: no agreement, too many requests, a wrong shape
+		return
+	}
 	select {
 	case sv.over <- endedExchange{r, looked}:
 	default:

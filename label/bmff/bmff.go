@@ -19,11 +19,11 @@ const (
 func Formats() []carrier.Format {
 	movie := func(name, title, medium, guide string, mime, extensions []string, is func(brands) bool) carrier.Format {
 		return carrier.Format{Name: name, Title: title, MIME: mime, Extensions: extensions, Medium: medium, Place: moviePlace, Guide: guide,
-			Is: func(f *carrier.File) bool { return is(brandsOf(f)) }, Sites: movieSites(name), Put: moviePut(name)}
+			Is: func(f *carrier.File) bool { return is(brandsOf(f)) }, Sites: sitesOf(name, false), Put: putOf(name, false)}
 	}
 	still := func(name, title string, mime, extensions []string, is func(brands) bool) carrier.Format {
 		return carrier.Format{Name: name, Title: title, MIME: mime, Extensions: extensions, Medium: "image", Place: stillPlace, Guide: imageGuide,
-			Is: func(f *carrier.File) bool { return is(brandsOf(f)) }, Sites: stillSites(name), Put: stillPut(name)}
+			Is: func(f *carrier.File) bool { return is(brandsOf(f)) }, Sites: sitesOf(name, true), Put: putOf(name, true)}
 	}
 	return []carrier.Format{
 		still("avif", "AVIF image", []string{"image/avif"}, []string{"avif"}, func(b brands) bool { return b.still() && (b.has("avif") || b.has("avis")) }),

@@ -5,6 +5,7 @@ package bmff
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/hegui/hegui/label/carrier"
 )
@@ -29,37 +30,47 @@ func (r *reader) fault(kind carrier.Kind, at int64, rule string, args ...any) er
 	return &carrier.Error{Format: r.format, Kind: kind, Offset: at, Rule: fmt.Sprintf(rule, args...)}
 }
 
-// boxes are those from one place to another, which they must fill. A rest of fewer than eight bytes is padding.
-func (r *reader) boxes(from, to int64) (out []box, err error) {
-	for at := from; to-at >= 8; {
-		if r.parts++; r.parts > carrier.MaxParts {
-			return out, r.fault(carrier.TooLarge, at, "more than %d boxes", carrier.MaxParts)
+// header reads the header of a box from its first bytes, 16 where there are as many. room is how many bytes it may have. ends tells
+// of the zeros that end a list in QuickTime files.
+func (r *reader) header(h []byte, at, room int64) (b box, ends bool, err error) {
+	if r.parts++; r.parts > carrier.MaxParts {
+		return b, false, r.fault(carrier.TooLarge, at, "more than %d boxes", carrier.MaxParts)
+	}
+	b = box{at: at, size: int64(binary.BigEndian.Uint32(h)), head: 8, kind: string(h[4:8])}
+	last := room == r.f.Size()-at
+	switch {
+	case b.size == 0 && b.kind == "\x00\x00\x00\x00":
+		return b, true, nil
+	case b.size == 0 && last: // to the end of the file
+		b.size = room
+	case b.size == 1 && len(h) < 16:
+		return b, false, r.fault(carrier.Truncated, at, "box %q has a long size and no room for it", b.kind)
+	case b.size == 1:
+		b.size, b.head = int64(binary.BigEndian.Uint64(h[8:])), 16
+	}
+	if b.size < b.head || b.size > room {
+		kind := carrier.Malformed
+		if b.size > room && last {
+			kind = carrier.Truncated
 		}
-		h, err := r.f.Read(r.format, at, min(16, to-at))
+		return b, false, r.fault(kind, at, "box %q says %d bytes, there is room for %d", b.kind, b.size, room)
+	}
+	return b, false, nil
+}
+
+// boxes are those of the file. A rest of fewer than eight bytes is padding, and so is all from eight zeros on.
+func (r *reader) boxes() (out []box, err error) {
+	for at := int64(0); r.f.Size()-at >= 8; {
+		h, err := r.f.Read(r.format, at, min(16, r.f.Size()-at))
 		if err != nil {
 			return out, err
 		}
-		b := box{at: at, size: int64(binary.BigEndian.Uint32(h)), head: 8, kind: string(h[4:8])}
-		switch {
-		case b.size == 0 && to == r.f.Size(): // to the end of the file
-			b.size = to - at
-		case b.size == 0 && b.kind == "\x00\x00\x00\x00": // QuickTime ends lists so
-			return out, nil
-		case b.size == 1:
-			if len(h) < 16 {
-				return out, r.fault(carrier.Truncated, at, "box %q has a long size and no room for it", b.kind)
-			}
-			b.size, b.head = int64(binary.BigEndian.Uint64(h[8:])), 16
-		}
-		if b.size < b.head || b.size > to-at {
-			kind := carrier.Malformed
-			if b.size > to-at && to == r.f.Size() {
-				kind = carrier.Truncated
-			}
-			return out, r.fault(kind, at, "box %q says %d bytes, there is room for %d", b.kind, b.size, to-at)
+		b, ends, err := r.header(h, at, r.f.Size()-at)
+		if err != nil || ends {
+			return out, err
 		}
 		out = append(out, b)
-		at += b.size
+		at = b.end()
 	}
 	return out, nil
 }
@@ -71,64 +82,59 @@ type node struct {
 	at       int64
 	body     []byte // of a leaf, or before the boxes of a container
 	children []*node
-	parent   bool
 	tail     []byte
 }
 
 // holds are the boxes that are taken apart, and how many bytes stand before the boxes in them.
-func holds(kind string) (before int, ok bool) {
+func holds(kind string, body []byte) (before int, ok bool) {
 	switch kind {
-	case "moov", "trak", "mdia", "minf", "stbl", "udta", "moof", "traf", "mfra", "iprp", "edts", "mvex", "dinf", "ilst":
+	case "moov", "trak", "mdia", "minf", "stbl", "udta", "moof", "traf", "mfra", "dinf", "ilst":
 		return 0, true
 	case "meta":
-		return 4, true
+		if len(body) >= 8 && slices.Contains([]string{"hdlr", "keys", "ilst", "free"}, string(body[4:8])) {
+			return 0, true // QuickTime's has no version
+		}
+		return 4, len(body) >= 4
 	}
 	return 0, false
 }
 
-// tree reads a box into memory, with what is in it.
-func (r *reader) tree(b box, depth int) (*node, error) {
-	if depth > carrier.MaxDepth {
-		return nil, r.fault(carrier.TooLarge, b.at, "boxes in boxes more than %d deep", carrier.MaxDepth)
+// tree reads a box into memory, with what is in it. With an error it is what was read before the fault.
+func (r *reader) tree(b box) (*node, error) {
+	if b.size > carrier.MaxRead {
+		return nil, r.fault(carrier.TooLarge, b.at, "a box %s of %d bytes; at most %d are read", b.kind, b.size, carrier.MaxRead)
 	}
-	n := &node{kind: b.kind, long: b.head == 16, at: b.at}
-	before, container := holds(b.kind)
-	if !container {
-		body, err := r.f.Read(r.format, b.body(), b.size-b.head)
-		n.body = body
-		return n, err
-	}
-	if b.kind == "meta" && b.size-b.head >= 8 { // QuickTime's has no version
-		h, err := r.f.Read(r.format, b.body(), 8)
-		if err != nil {
-			return nil, err
-		}
-		if string(h[4:]) == "hdlr" {
-			before = 0
-		}
-	}
-	if b.size-b.head < int64(before) {
-		return nil, r.fault(carrier.Malformed, b.at, "box %q of %d bytes is too short", b.kind, b.size)
-	}
-	n.parent = true
-	var err error
-	if n.body, err = r.f.Read(r.format, b.body(), int64(before)); err != nil {
-		return nil, err
-	}
-	list, err := r.boxes(b.body()+int64(before), b.end())
+	body, err := r.f.Read(r.format, b.body(), b.size-b.head)
 	if err != nil {
 		return nil, err
 	}
-	end := b.body() + int64(before)
-	for _, x := range list {
-		child, err := r.tree(x, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		n.children, end = append(n.children, child), x.end()
+	return r.apart(b, body, 0)
+}
+
+func (r *reader) apart(b box, body []byte, depth int) (*node, error) {
+	n := &node{kind: b.kind, long: b.head == 16, at: b.at}
+	before, container := holds(b.kind, body)
+	if !container {
+		n.body = body
+		return n, nil
 	}
-	n.tail, err = r.f.Read(r.format, end, b.end()-end)
-	return n, err
+	if depth > carrier.MaxDepth {
+		return n, r.fault(carrier.TooLarge, b.at, "boxes in boxes more than %d deep", carrier.MaxDepth)
+	}
+	n.body, n.tail = body[:before:before], body[before:]
+	for at := b.body() + int64(before); len(n.tail) >= 8; {
+		x, ends, err := r.header(n.tail, at, int64(len(n.tail)))
+		if err != nil || ends {
+			return n, err
+		}
+		child, err := r.apart(x, n.tail[x.head:x.size:x.size], depth+1)
+		n.children = append(n.children, child)
+		if err != nil {
+			return n, err
+		}
+		at, n.tail = x.end(), n.tail[x.size:]
+	}
+	return n, nil
 }
 
 // size is how many bytes the box has.
@@ -172,12 +178,14 @@ func (n *node) find(path ...string) *node {
 	return nil
 }
 
-// every calls f for n and all boxes below it.
-func (n *node) every(f func(*node)) {
-	f(n)
-	for _, c := range n.children {
-		c.every(f)
+// copied is a box whose bodies and children may be replaced.
+func (n *node) copied() *node {
+	c := *n
+	c.children = make([]*node, len(n.children))
+	for i, x := range n.children {
+		c.children[i] = x.copied()
 	}
+	return &c
 }
 
 func leaf(kind string, parts ...[]byte) *node {
@@ -189,7 +197,7 @@ func leaf(kind string, parts ...[]byte) *node {
 }
 
 func parent(kind string, before []byte, children ...*node) *node {
-	return &node{kind: kind, parent: true, body: before, children: children}
+	return &node{kind: kind, body: before, children: children}
 }
 
 func u16(v int) []byte   { return binary.BigEndian.AppendUint16(nil, uint16(v)) }

@@ -3,7 +3,9 @@ package bmff
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf16"
 
 	"github.com/hegui/hegui/label/carrier"
@@ -51,27 +53,41 @@ func (r *reader) keys(meta *node) (names [][]byte, err error) {
 // keyName is a key without its namespace.
 func keyName(key []byte) string { return string(key[8:]) }
 
-// dataOf is the value in an item of an ilst, and its type.
-func dataOf(item *node) (text string, kind int, ok bool) {
-	for b := item.body; len(b) >= 16; {
+// own tells the names under which a label goes: the guide's, and those that others made of it, such as "com.vendor.aigc".
+func own(name string) bool {
+	return strings.EqualFold(name[strings.LastIndexByte(name, '.')+1:], ownKey)
+}
+
+// datum is a value of an item, of which it may have several.
+type datum struct {
+	text string
+	kind int
+}
+
+// data are the values in an item of an ilst; there is at least one.
+func (r *reader) data(item *node) (out []datum, err error) {
+	for b := item.body; len(b) >= 8; {
 		size := int(binary.BigEndian.Uint32(b))
 		if size < 8 || size > len(b) {
-			return "", 0, false
+			return out, r.fault(carrier.Malformed, item.at, "a box in the item says %d bytes, there are %d", size, len(b))
 		}
 		if string(b[4:8]) == "data" && size >= 16 {
-			kind, value := int(binary.BigEndian.Uint32(b[8:])), b[16:size]
-			if kind == typeUTF16 {
-				units := make([]uint16, len(value)/2)
+			d := datum{kind: int(binary.BigEndian.Uint32(b[8:])), text: string(b[16:size])}
+			if d.kind == typeUTF16 {
+				units := make([]uint16, (size-16)/2)
 				for i := range units {
-					units[i] = binary.BigEndian.Uint16(value[2*i:])
+					units[i] = binary.BigEndian.Uint16(b[16+2*i:])
 				}
-				return string(utf16.Decode(units)), kind, true
+				d.text = string(utf16.Decode(units))
 			}
-			return string(value), kind, true
+			out = append(out, d)
 		}
 		b = b[size:]
 	}
-	return "", 0, false
+	if len(out) == 0 {
+		err = r.fault(carrier.Malformed, item.at, "the item has no value")
+	}
+	return out, err
 }
 
 // named is the name of a free-form item of iTunes ("----": mean, name, data).
@@ -103,31 +119,43 @@ func (r *reader) metaSites(meta *node, place, remark string) (out []carrier.Site
 		return nil, nil
 	}
 	for _, item := range list.children {
-		s := carrier.Site{Place: place + " " + ownKey, Offset: item.at, Remark: remark}
+		why := remark
 		switch i := index(item); {
-		case len(names) > 0 && i >= 1 && i <= len(names):
-			if keyName(names[i-1]) != ownKey {
+		case i >= 1 && i <= len(names):
+			switch name := keyName(names[i-1]); {
+			case !own(name):
 				continue
-			}
-			if s.Remark == "" && string(names[i-1][4:8]) != "mdta" {
-				s.Remark = "the key is of namespace " + string(names[i-1][4:8]) + ", not mdta"
+			case why != "":
+			case name != ownKey:
+				why = fmt.Sprintf("the key is %q; the guide says %s", name, ownKey)
+			case handler(meta) != "mdta":
+				why = fmt.Sprintf("the handler of the meta box is %q, not mdta", handler(meta))
+			case string(names[i-1][4:8]) != "mdta":
+				why = fmt.Sprintf("the key is of namespace %q, not mdta", names[i-1][4:8])
 			}
 		case item.kind == ownKey:
-			s.Remark = "an item of iTunes' list without a key"
-		case item.kind == "----" && named(item) == ownKey:
-			s.Remark = "a free-form item of iTunes' list; the guide wants a key"
+			why = "an item of iTunes' list without a key"
+		case item.kind == "----" && own(named(item)):
+			why = "a free-form item of iTunes' list; the guide wants a key"
 		default:
 			continue
 		}
-		text, kind, ok := dataOf(item)
-		if !ok {
-			return out, r.fault(carrier.Malformed, item.at, "the item has no value")
+		values, err := r.data(item)
+		for i, d := range values {
+			s := carrier.Site{Place: place + " " + ownKey, Offset: item.at, Value: d.text, Remark: why}
+			switch {
+			case why != "":
+			case i > 0:
+				s.Remark = "a second value of the same key"
+			case d.kind != typeUTF8:
+				s.Remark = "the value is not of type UTF-8"
+			}
+			s.Standard = s.Remark == ""
+			out = append(out, s)
 		}
-		if kind != typeUTF8 && s.Remark == "" {
-			s.Remark = "the value is not of type UTF-8"
+		if err != nil {
+			return out, err
 		}
-		s.Value, s.Standard = text, s.Remark == ""
-		out = append(out, s)
 	}
 	return out, nil
 }
@@ -156,25 +184,22 @@ func (r *reader) metaWith(meta *node, value *string) (changed bool, err error) {
 			return false, r.fault(carrier.Malformed, item.at, "item %d goes with no key; there are %d", i+1, len(names))
 		}
 		keyed := i >= 0 && i < len(names)
-		own := keyed && keyName(names[i]) == ownKey || !keyed && (item.kind == ownKey || item.kind == "----" && named(item) == ownKey)
 		switch {
-		case !own:
-		case value != nil && keyed && kept < 0 && string(names[i][4:8]) == "mdta":
+		case keyed && !own(keyName(names[i])):
+		case !keyed && item.kind != ownKey && !(item.kind == "----" && own(named(item))):
+		case value != nil && keyed && kept < 0 && string(names[i][4:]) == "mdta"+ownKey:
 			kept = i
-			if text, kind, ok := dataOf(item); !ok || text != *value || kind != typeUTF8 {
-				item, changed = &node{kind: item.kind, body: dataBox(*value)}, true
+			if data := dataBox(*value); !bytes.Equal(item.body, data) {
+				item, changed = &node{kind: item.kind, body: data}, true
 			}
 		default:
 			changed = true
-			if keyed && i != kept {
-				drop[i] = true
-			}
 			continue
 		}
 		items = append(items, item)
 	}
-	for i, name := range names { // keys of the name without an item
-		if keyName(name) == ownKey && i != kept {
+	for i, name := range names { // keys whose item is gone, or that had none
+		if own(keyName(name)) && i != kept {
 			drop[i], changed = true, true
 		}
 	}
@@ -222,7 +247,7 @@ func dataBox(value string) []byte {
 	return bytes.Join([][]byte{u32(int64(16 + len(value))), []byte("data"), u32(typeUTF8), u32(0), []byte(value)}, nil)
 }
 
-// newMeta is a meta box of keys with the label. It has a version in QuickTime files too: readers expect one in udta.
+// newMeta is a meta box of keys with the label. It has a version in QuickTime files too: in udta, ffmpeg writes it so and all readers expect it.
 func newMeta(value string) *node {
 	handler := leaf("hdlr", make([]byte, 8), []byte("mdta"), make([]byte, 13))
 	keys := leaf("keys", u32(0), u32(1), u32(int64(8+len(ownKey))), []byte("mdta"), []byte(ownKey))

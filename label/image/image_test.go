@@ -22,14 +22,7 @@ import (
 	"github.com/hegui/hegui/label/carrier/xmp"
 )
 
-func format(name string) carrier.Format {
-	for _, f := range Formats() {
-		if f.Name == name {
-			return f
-		}
-	}
-	panic(name)
-}
+func format(name string) carrier.Format { return carriertest.Format(Formats(), name) }
 
 // picture has something of everything: shades, edges, noise.
 func picture(w, h int) *image.NRGBA {

@@ -15,14 +15,7 @@ import (
 	"github.com/hegui/hegui/label/carrier/xmp"
 )
 
-func format(name string) carrier.Format {
-	for _, f := range Formats() {
-		if f.Name == name {
-			return f
-		}
-	}
-	panic(name)
-}
+func format(name string) carrier.Format { return carriertest.Format(Formats(), name) }
 
 func riff(form string, chunks ...[]byte) []byte {
 	return written("RIFF", append([]byte(form), bytes.Join(chunks, nil)...))
@@ -103,15 +96,10 @@ func files(t testing.TB) map[string][]byte {
 	}
 }
 
-func formatOf(name string) carrier.Format {
-	kind, _, _ := strings.Cut(name, ",")
-	return format(kind)
-}
-
 // TestRoundTrip: one label in its place, sizes and indexes are right, and what was there is there.
 func TestRoundTrip(t *testing.T) {
 	for name, file := range files(t) {
-		labelled := carriertest.RoundTrip(t, formatOf(name), file)
+		labelled := carriertest.RoundTrip(t, format(name), file)
 		if outer := string(labelled[:4]); outer == "RIFF" && !strings.HasPrefix(name, "avi") {
 			if said := 8 + int(binary.LittleEndian.Uint32(labelled[4:])); said != len(labelled) {
 				t.Errorf("%s: says %d bytes, has %d", name, said, len(labelled))
@@ -160,7 +148,7 @@ func checkFilm(t *testing.T, name string, b []byte) {
 
 func TestPlacesOfOthers(t *testing.T) {
 	for name, remarks := range map[string]string{"wav, labelled": "", "wav, labelled elsewhere": "in XMP|in LIST INFO", "avi, a chunk of its own": "a chunk of its own", "avi, INFO, no room": "", "webp, XMP": "", "webp, unflagged": "the flag"} {
-		sites, err := formatOf(name).Sites(carrier.Bytes(files(t)[name]))
+		sites, err := format(name).Sites(carrier.Bytes(files(t)[name]))
 		if err != nil || len(sites) != 1+strings.Count(remarks, "|") {
 			t.Errorf("%s: %+v, %v", name, sites, err)
 			continue
@@ -198,7 +186,7 @@ func TestBadFiles(t *testing.T) {
 
 func TestHostile(t *testing.T) {
 	for name, file := range files(t) {
-		carriertest.Hostile(t, formatOf(name), file)
+		carriertest.Hostile(t, format(name), file)
 	}
 }
 

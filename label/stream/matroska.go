@@ -109,22 +109,6 @@ func (m *matroska) element(at, limit int64) (e element, err error) {
 	return e, nil
 }
 
-// children are the elements of one that has a size.
-func (m *matroska) children(from, to int64) (out []element, err error) {
-	for at := from; at < to; {
-		e, err := m.element(at, to)
-		if err != nil {
-			return out, err
-		}
-		if e.unknown {
-			return out, m.fault(carrier.Unsupported, at, "element %X says no size where it must", e.id)
-		}
-		out = append(out, e)
-		at = e.end()
-	}
-	return out, nil
-}
-
 // topLevel tells the elements that stand in a segment, and so end a cluster of no size.
 func topLevel(id uint32) bool {
 	switch id {

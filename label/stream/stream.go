@@ -31,6 +31,8 @@ func Formats() []carrier.Format {
 			Place: "Segment.Tags.Tag.SimpleTag AIGC", Guide: videoGuide, Is: isMatroska("webm"), Sites: matroskaSites("webm"), Put: matroskaPut("webm")},
 		{Name: "mkv", Title: "Matroska video", MIME: []string{"video/x-matroska", "audio/x-matroska", "video/matroska"}, Extensions: []string{"mkv", "mka", "mk3d"}, Medium: "video",
 			Place: "Segment.Tags.Tag.SimpleTag AIGC", Guide: videoGuide, Is: isMatroska("matroska"), Sites: matroskaSites("mkv"), Put: matroskaPut("mkv")},
+		{Name: "flv", Title: "Flash video", MIME: []string{"video/x-flv"}, Extensions: []string{"flv"}, Medium: "video",
+			Place: "onMetaData, key AIGC", Guide: videoGuide, Is: isFLV, Sites: flvSites, Put: flvPut},
 		{Name: "mp3", Title: "MP3 audio", MIME: []string{"audio/mpeg", "audio/mp3"}, Extensions: []string{"mp3"}, Medium: "audio",
 			Place: "ID3v2 frame TXXX, description AIGC", Guide: audioGuide, Is: isFrames(isMP3), Sites: framesSites("mp3"), Put: framesPut("mp3")},
 		{Name: "aac", Title: "AAC audio (ADTS)", MIME: []string{"audio/aac", "audio/x-aac"}, Extensions: []string{"aac"}, Medium: "audio",

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,14 +15,7 @@ import (
 	"github.com/hegui/hegui/label/carrier/carriertest"
 )
 
-func format(name string) carrier.Format {
-	for _, f := range Formats() {
-		if f.Name == name {
-			return f
-		}
-	}
-	panic(name)
-}
+func format(name string) carrier.Format { return carriertest.Format(Formats(), name) }
 
 // frames are heads of MP3 frames and what stands for their data.
 var frames = bytes.Repeat(append([]byte{0xFF, 0xFB, 0x90, 0x64}, "FRAMEDATA"...), 5)
@@ -156,7 +150,29 @@ func files() map[string][]byte {
 		return sealed(idTags, true, append(title, join(more...)...))
 	}
 	ofTrack := write(idTag, write(idTargets, write(0x63C5, []byte{1})), write(idSimple, simpleTag(carriertest.Other)))
+	flash := func(scripts ...[]byte) []byte {
+		out := []byte("FLV\x01\x05\x00\x00\x00\x09\x00\x00\x00\x00")
+		out = append(out, join(scripts...)...)
+		frame := append([]byte{9, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0}, "FRAMEDATA"...)
+		return append(append(out, frame...), 0, 0, 0, 20)
+	}
+	meta := func(properties ...[]byte) []byte {
+		data := append([]byte{amfString, 0, 10}, metadataName...)
+		data = append(data, amfECMA, 0, 0, 0, byte(len(properties)))
+		return flvScriptTag(append(append(data, join(properties...)...), 0, 0, amfEnd))
+	}
+	flvTitle := append([]byte{0, 5}, "title\x02\x00\x07A title"...)
+	keyframes := func(at float64) []byte {
+		out := append([]byte{0, 9}, "keyframes\x03\x00\x0Dfilepositions"...)
+		out = binary.BigEndian.AppendUint64(append(out, amfStrict, 0, 0, 0, 1, amfNumber), math.Float64bits(at))
+		return append(out, 0, 0, amfEnd)
+	}
 	return map[string][]byte{
+		"flv":                       flash(),
+		"flv, metadata":             flash(meta(flvTitle)),
+		"flv, key frames":           flash(meta(flvTitle, keyframes(float64(len(flash(meta(flvTitle, keyframes(0))))-24)))),
+		"flv, labelled":             flash(meta(flvTitle, amfProperty(carriertest.Other))),
+		"flv, labelled twice":       flash(meta(amfProperty(carriertest.Other), flvTitle, amfProperty(carriertest.Other))),
 		"mkv":                       film(0, 2, nil, false),
 		"mkv, room":                 film(900, 2, nil, false),
 		"mkv, tags":                 film(0, 4, tagsOf(""), false),
@@ -205,19 +221,20 @@ func utf16Own() []byte {
 	return append(binary.BigEndian.AppendUint32([]byte("TXXX"), uint32(len(data))), append([]byte{0, 0}, data...)...)
 }
 
-func formatOf(name string) carrier.Format {
-	kind, _, _ := strings.Cut(name, ",")
-	return format(kind)
-}
-
 // TestRoundTrip: one label in its place; titles, pictures and frames are as they were, and room is used where there is some.
 func TestRoundTrip(t *testing.T) {
 	for name, file := range files() {
-		labelled := carriertest.RoundTrip(t, formatOf(name), file)
+		labelled := carriertest.RoundTrip(t, format(name), file)
 		for _, kept := range []string{"A title", "PICTURE", "FRAMEDATA", "\xFF\xE0 art", "Artist"} {
 			was := bytes.ReplaceAll(file, []byte("\xFF\x00\xE0"), []byte("\xFF\xE0"))
 			if bytes.Count(was, []byte(kept)) != bytes.Count(labelled, []byte(kept)) {
 				t.Errorf("%s: %q was lost", name, kept)
+			}
+		}
+		if name == "flv, key frames" {
+			i := bytes.Index(labelled, []byte("filepositions")) + 13 + 6
+			if at := int(math.Float64frombits(binary.BigEndian.Uint64(labelled[i:]))); string(labelled[at+11:at+20]) != "FRAMEDATA" {
+				t.Errorf("%s: the key frame is not at %d", name, at)
 			}
 		}
 		if strings.HasPrefix(name, "mkv") {
@@ -240,7 +257,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	chinese := `{"Label":"1","ContentProducer":"某公司","ProduceID":"1","ReservedCode1":"","ContentPropagator":"P","PropagateID":"2","ReservedCode2":""}`
 	for _, name := range []string{"mp3, 2.2", "mp3, 2.3", "mp3, 2.4, labelled", "flac"} { // what a producer wrote is kept on propagation
-		carriertest.One(t, formatOf(name), carriertest.Put(t, formatOf(name), files()[name], chinese), chinese)
+		carriertest.One(t, format(name), carriertest.Put(t, format(name), files()[name], chinese), chinese)
 	}
 }
 
@@ -306,8 +323,8 @@ func checkFilm(t *testing.T, name string, b []byte) {
 }
 
 func TestPlacesOfOthers(t *testing.T) {
-	for name, remark := range map[string]string{"mp3, 2.2, labelled": "", "mp3, 2.4, labelled": "", "mp3, UTF-16": "", "mp3, footer": "", "mp3, two tags": "in a further", "mp3, at the end": "in a further", "mp3, APE": "in an APE", "flac, labelled": "", "ogg, labelled": "", "mkv, labelled": "", "mkv, labelled behind": "", "mkv, labelled in a track": "of a track", "flac, behind ID3": "in an ID3"} {
-		sites, err := formatOf(name).Sites(carrier.Bytes(files()[name]))
+	for name, remark := range map[string]string{"mp3, 2.2, labelled": "", "mp3, 2.4, labelled": "", "mp3, UTF-16": "", "mp3, footer": "", "mp3, two tags": "in a further", "mp3, at the end": "in a further", "mp3, APE": "in an APE", "flac, labelled": "", "ogg, labelled": "", "flv, labelled": "", "mkv, labelled": "", "mkv, labelled behind": "", "mkv, labelled in a track": "of a track", "flac, behind ID3": "in an ID3"} {
+		sites, err := format(name).Sites(carrier.Bytes(files()[name]))
 		if err != nil || len(sites) != 1 || sites[0].Value != carriertest.Other || sites[0].Standard != (remark == "") || !strings.HasPrefix(sites[0].Remark, remark) {
 			t.Errorf("%s: %+v, %v", name, sites, err)
 		}
@@ -321,22 +338,24 @@ func TestBadFiles(t *testing.T) {
 		file   []byte
 		kind   carrier.Kind
 	}{
-		"tag cut":              {"mp3", good["mp3, 2.3"][:100], carrier.Truncated},
-		"a size that lies":     {"mp3", append([]byte("ID3\x03\x00\x00\x00\x00\x80\x00"), frames...), carrier.Malformed},
-		"a frame that lies":    {"mp3", append(id3(3, 0, 0, []byte("TIT2\x00\x00\xFF\xFF\x00\x00")), frames...), carrier.Malformed},
-		"version 2.9":          {"mp3", append(id3(9, 0, 0, []byte("x")), frames...), carrier.Unsupported},
-		"an extended header":   {"mp3", append(id3(3, 0x40, 0, []byte("\xFF\xFF\xFF\xFFxxxx")), frames...), carrier.Malformed},
-		"an APE tag that lies": {"mp3", append(bytes.Clone(frames), append([]byte("APETAGEX\xD0\x07\x00\x00\xFF\xFF\xFF\x7F"), make([]byte, 16)...)...), carrier.Malformed},
-		"mkv cut":              {"mkv", good["mkv"][:len(good["mkv"])-9], carrier.Truncated},
-		"mkv, two films":       {"mkv", append(bytes.Clone(good["mkv"]), good["mkv"]...), carrier.Unsupported},
-		"ogg cut":              {"ogg", good["ogg"][:70], carrier.Truncated},
-		"ogg, a chain":         {"ogg", append(bytes.Clone(good["ogg"]), bytes.ReplaceAll(good["ogg"], []byte{7, 0, 0, 0}, []byte{8, 0, 0, 0})...), carrier.Unsupported},
-		"ogg, no comments":     {"ogg", bytes.Replace(good["ogg"], []byte("OpusTags"), []byte("OpusTaxs"), 1), carrier.Malformed},
-		"ogg of nothing known": {"ogg", oggPage(oggFirst, 0, 1, 0, []byte{4}, []byte("what")), carrier.Truncated},
-		"flac cut":             {"flac", good["flac, padding"][:80], carrier.Truncated},
-		"flac without info":    {"flac", append([]byte("fLaC\x84\x00\x00\x22"), make([]byte, 50)...), carrier.Malformed},
-		"flac, broken comment": {"flac", flacFile(0, blockOf(flacComments|0x80, []byte("\xFF\xFF\xFF\xFF"))), carrier.Malformed},
-		"flac, two comments":   {"flac", flacFile(0, blockOf(flacComments, comments{}.with("x")), blockOf(flacComments|0x80, comments{}.with("y"))), carrier.Malformed},
+		"tag cut":                {"mp3", good["mp3, 2.3"][:100], carrier.Truncated},
+		"a size that lies":       {"mp3", append([]byte("ID3\x03\x00\x00\x00\x00\x80\x00"), frames...), carrier.Malformed},
+		"a frame that lies":      {"mp3", append(id3(3, 0, 0, []byte("TIT2\x00\x00\xFF\xFF\x00\x00")), frames...), carrier.Malformed},
+		"version 2.9":            {"mp3", append(id3(9, 0, 0, []byte("x")), frames...), carrier.Unsupported},
+		"an extended header":     {"mp3", append(id3(3, 0x40, 0, []byte("\xFF\xFF\xFF\xFFxxxx")), frames...), carrier.Malformed},
+		"an APE tag that lies":   {"mp3", append(bytes.Clone(frames), append([]byte("APETAGEX\xD0\x07\x00\x00\xFF\xFF\xFF\x7F"), make([]byte, 16)...)...), carrier.Malformed},
+		"flv cut":                {"flv", good["flv, metadata"][:60], carrier.Truncated},
+		"flv, a value that lies": {"flv", bytes.Replace(good["flv, metadata"], []byte("\x02\x00\x07A"), []byte("\x02\xFF\x07A"), 1), carrier.Malformed},
+		"mkv cut":                {"mkv", good["mkv"][:len(good["mkv"])-9], carrier.Truncated},
+		"mkv, two films":         {"mkv", append(bytes.Clone(good["mkv"]), good["mkv"]...), carrier.Unsupported},
+		"ogg cut":                {"ogg", good["ogg"][:70], carrier.Truncated},
+		"ogg, a chain":           {"ogg", append(bytes.Clone(good["ogg"]), bytes.ReplaceAll(good["ogg"], []byte{7, 0, 0, 0}, []byte{8, 0, 0, 0})...), carrier.Unsupported},
+		"ogg, no comments":       {"ogg", bytes.Replace(good["ogg"], []byte("OpusTags"), []byte("OpusTaxs"), 1), carrier.Malformed},
+		"ogg of nothing known":   {"ogg", oggPage(oggFirst, 0, 1, 0, []byte{4}, []byte("what")), carrier.Truncated},
+		"flac cut":               {"flac", good["flac, padding"][:80], carrier.Truncated},
+		"flac without info":      {"flac", append([]byte("fLaC\x84\x00\x00\x22"), make([]byte, 50)...), carrier.Malformed},
+		"flac, broken comment":   {"flac", flacFile(0, blockOf(flacComments|0x80, []byte("\xFF\xFF\xFF\xFF"))), carrier.Malformed},
+		"flac, two comments":     {"flac", flacFile(0, blockOf(flacComments, comments{}.with("x")), blockOf(flacComments|0x80, comments{}.with("y"))), carrier.Malformed},
 	} {
 		_, err := format(c.format).Put(carrier.Bytes(c.file), carrier.Label{Value: carriertest.Value})
 		if carrier.KindOf(err) != c.kind {
@@ -347,7 +366,7 @@ func TestBadFiles(t *testing.T) {
 
 func TestHostile(t *testing.T) {
 	for name, file := range files() {
-		carriertest.Hostile(t, formatOf(name), file)
+		carriertest.Hostile(t, format(name), file)
 	}
 }
 
@@ -362,6 +381,7 @@ func fuzz(f *testing.F, kind string) {
 
 func FuzzMP3(f *testing.F)  { fuzz(f, "mp3") }
 func FuzzMKV(f *testing.F)  { fuzz(f, "mkv") }
+func FuzzFLV(f *testing.F)  { fuzz(f, "flv") }
 func FuzzOgg(f *testing.F)  { fuzz(f, "ogg") }
 func FuzzFLAC(f *testing.F) { fuzz(f, "flac") }
 
@@ -381,6 +401,7 @@ func TestOthersRead(t *testing.T) {
 		"a.flac":   source,
 		"a.aac":    source,
 		"a.mkv":    video,
+		"a.flv":    append(video[:len(video):len(video)], "-flvflags", "add_keyframe_index"),
 		"live.mkv": append(video[:len(video):len(video)], "-live", "1"),
 		"a.mka":    append(source[:len(source):len(source)], "-c:a", "flac"),
 		"a.webm":   append(append(picture[:len(picture):len(picture)], source[3:]...), "-c:v", "libvpx", "-c:a", "libopus"),
@@ -413,7 +434,7 @@ func TestOthersRead(t *testing.T) {
 				t.Errorf("%s: the title is %q", name, got)
 			}
 		}
-		if kind == "mkv" && name != "live.mkv" || kind == "webm" { // through the index
+		if kind == "mkv" && name != "live.mkv" || kind == "webm" || kind == "flv" { // through the index
 			for _, at := range []string{"0.6", "1.5"} {
 				if kind == "mkv" && strings.HasSuffix(name, "a") {
 					break
@@ -424,7 +445,7 @@ func TestOthersRead(t *testing.T) {
 				}
 			}
 		}
-		if kind != "aac" && kind != "mkv" && kind != "webm" {
+		if kind != "aac" && kind != "mkv" && kind != "webm" && kind != "flv" {
 			if got := python("import sys, mutagen; t = mutagen.File(sys.argv[1]).tags; print(t['TXXX:AIGC'].text[0] if 'TXXX:AIGC' in t else t['aigc'][0])", is); got != carriertest.Value {
 				t.Errorf("%s: mutagen reads %q", name, got)
 			}

@@ -1,5 +1,5 @@
 // Package decode looks through encodings that hide a text from a matcher: Base64, hex, percent-encoding, Punycode, character
-// references, \u escapes, text turned round by a bidi control and further ones (Kinds lists them), nested in one another up to a
+// references, \u escapes, text turned round by a bidi control, invisible tag characters and further ones (Kinds lists them), nested in one another up to a
 // depth.
 //
 // Look gives a View: the whole text with every encoded stretch replaced by what it says, so that a word of which one
@@ -36,12 +36,13 @@ const (
 	Punycode  = "punycode" // xn--…
 	ROT13     = "rot13"    // English letters shifted by 13
 	Bidi      = "bidi"     // turned round behind U+202E, which shows it the right way round
+	Tags      = "tags"     // ASCII in tag characters, which nobody sees
 	plainKind = ""         // text as it was
 )
 
 // Kinds lists every kind that a chain may name.
 func Kinds() []string {
-	return []string{Base64, Base32, Hex, Binary, Decimal, Percent, Entity, Unicode, Bytes, Octal, Quoted, UTF7, Punycode, ROT13, Bidi}
+	return []string{Base64, Base32, Hex, Binary, Decimal, Percent, Entity, Unicode, Bytes, Octal, Quoted, UTF7, Punycode, ROT13, Bidi, Tags}
 }
 
 // Limits bound what is done for one text. Zero values are the defaults.
@@ -134,14 +135,16 @@ func Look(text []byte, limits Limits) *View {
 	cur := text
 	for again := true; again; {
 		again = false
-		for pass := range 4 {
+		for pass := range 5 {
 			b := builder{looker: &l, src: cur, scratch: l.scratch[:0]}
 			switch pass {
 			case 0:
 				turned(&b)
 			case 1:
-				escapes(&b)
+				tags(&b)
 			case 2:
+				escapes(&b)
+			case 3:
 				blocks(&b)
 			default:
 				rot13(&b)

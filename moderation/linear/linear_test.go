@@ -162,3 +162,15 @@ func TestDrift(t *testing.T) {
 		t.Error("nothing is compared")
 	}
 }
+
+// TestNoFindingWithoutEvidence: what the classifier knows nothing about is no finding, however low its threshold would have been.
+func TestNoFindingWithoutEvidence(t *testing.T) {
+	m, _ := trained(t, made())
+	for _, text := range []string{"", "1", "12345", "!!!", "😀😀😀", "zzz qqq", "2+2=?", "བོད་ཡིག", "안녕하세요"} {
+		for i, p := range m.Score(nil, []byte(text)) {
+			if l := m.head.Labels[i]; p >= l.Threshold {
+				t.Errorf("%q is a finding of %s: %.3f reaches %.3f", text, l.ID, p, l.Threshold)
+			}
+		}
+	}
+}

@@ -314,7 +314,7 @@ func (m *Model) calibrate(held []example, limit float64) []Calibrated {
 		}
 		slices.SortFunc(harmless, func(a, b float64) int { return cmp.Compare(b, a) })
 		allowed := allowedHits(len(harmless), limit)
-		l.Threshold = math.Nextafter(harmless[min(max(allowed, 0), len(harmless)-1)], 2)
+		l.Threshold = max(math.Nextafter(harmless[min(max(allowed, 0), len(harmless)-1)], 2), m.leastEvidence(at))
 		hits := 0
 		for hits < len(harmless) && harmless[hits] >= l.Threshold {
 			hits++
@@ -323,6 +323,13 @@ func (m *Model) calibrate(held []example, limit float64) []Calibrated {
 		out[at].Shown = out[at].OverBlock.High <= limit
 	}
 	return out
+}
+
+// leastEvidence is the lowest threshold of a label: the score of a text that says nothing, with its odds doubled (ours). What a
+// classifier knows nothing about, a number, a smile, another script, is no finding however low its harmless texts score.
+func (m *Model) leastEvidence(at int) float64 {
+	p := min(max(m.Score(nil, nil)[at], 1e-12), 1-1e-12)
+	return sigmoid(math.Log(p/(1-p)) + math.Ln2)
 }
 
 // allowedHits is the greatest number of hits among n harmless texts whose interval still lies within the limit; -1: even none

@@ -3,6 +3,7 @@ package carriertest
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/hegui/hegui/label/carrier"
@@ -14,6 +15,17 @@ const (
 	Other  = `{"Label":"1","ContentProducer":"OTHER","ProduceID":"2","ReservedCode1":"<&>'","ContentPropagator":"OTHER","PropagateID":"2","ReservedCode2":""}`
 	Source = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 )
+
+// Format is the one of a name; what follows a comma in it tells files of the kind apart.
+func Format(formats []carrier.Format, name string) carrier.Format {
+	name, _, _ = strings.Cut(name, ",")
+	for _, f := range formats {
+		if f.Name == name {
+			return f
+		}
+	}
+	panic("carriertest: no format " + name)
+}
 
 // Bytes is an edited file.
 func Bytes(t testing.TB, e *carrier.Edit) []byte {
