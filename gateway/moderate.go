@@ -116,7 +116,7 @@ func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
 	if c.service.Modes.ModerateIn.Act == "observe" {
 		return nil
 	}
-	if outage != nil {
+	if outage != nil && !s.worst.Action.Stricter(moderation.Mask) { // what is refused anyway is refused, whoever else is out
 		return outage
 	}
 	switch s.worst.Action {

@@ -226,6 +226,10 @@ func TestDetectorsOnInput(t *testing.T) {
 	if err != nil || stats.Degraded != 3 {
 		t.Errorf("%d degraded exchanges, %v", stats.Degraded, err)
 	}
+	d.about.OnError = moderation.Hold
+	if r = h.chat("forbidden fruit", false); r.status != http.StatusOK || h.record(r).Verdict != exchange.Refuse { // whoever is out
+		t.Errorf("%d %s", r.status, r.body)
+	}
 }
 
 // TestDetectorsInStreams: a finding of a detector ends the stream at its place, what was shown beyond is at most E
