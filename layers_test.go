@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"journal", "upstream", "internal/job", "internal/web",
 		"label/image", "label/bmff", "label/riff", "label/stream", "label/document", "label/sound", "label/film", "label/c2pa", "label/watermark"},
 	{"moderation", "moderation/decode", "moderation/linear", "moderation/signals", "privacy", "label"},
-	{"service", "users", "cases", "corpus", "operator", "exchange", "lexicon", "review", "answers", "emergency", "screening", "detector", "detector/hosted"},
+	{"service", "users", "cases", "corpus", "operator", "exchange", "lexicon", "review", "answers", "emergency", "content", "screening", "detector", "detector/hosted"},
 	{"annotation", "assessment"},
 	{"obligation"},
 	{"filing"},
