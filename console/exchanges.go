@@ -23,7 +23,7 @@ import (
 var (
 	verdicts   = []exchange.Verdict{exchange.Allow, exchange.Mask, exchange.Guide, exchange.Refuse, exchange.Stop, exchange.Retract, exchange.Replace, exchange.UpstreamRefused}
 	outcomes   = []exchange.Outcome{exchange.Complete, exchange.ClientLeft, exchange.UpstreamError, exchange.Truncated, exchange.Incomplete, exchange.Rejected, exchange.Broken}
-	labels     = []string{"text", "ui", "none"}
+	labels     = []string{"text", "file", "ui", "none"}
 	filterKeys = []string{"service", "application", "user", "model", "verdict", "outcome", "category", "label", "content_id", "from", "to"}
 )
 

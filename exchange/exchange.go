@@ -92,7 +92,7 @@ type Record struct {
 	Route    string          `json:"route"`    // upstream that answered
 	Answered string          `json:"answered"` // model name that upstream reported
 	Tries    int             `json:"tries"`
-	Label    string          `json:"label"`    // text (written into the answer), ui (obligation sent), none; none is only right for refusals and embeddings
+	Label    string          `json:"label"`    // text (written into the answer), file (on and in every file), ui (obligation sent), none; none is only right for refusals and embeddings
 	Output   string          `json:"output"`   // commitment to the text the user saw
 	Blob     string          `json:"blob"`     // sha256 of the sealed content, empty when none is kept
 	Checked  Checked         `json:"checked"`  // what was looked at, so that "nothing found" can be told from "not looked"
@@ -169,7 +169,7 @@ const (
 func (r *Record) generated() bool {
 	switch r.Verdict {
 	case Allow, Mask, Guide, Stop, UpstreamRefused:
-		return r.Output != "" && r.Operation != "embedding" && r.Detached == ""
+		return r.Output != "" && r.Operation != "embedding" && r.Operation != "transcription" && r.Detached == ""
 	}
 	return false
 }

@@ -171,7 +171,7 @@ type Stats struct {
 	Left      int64 `db:"client_left" json:"client_left"`
 
 	Generated int64 `db:"generated_n" json:"generated"` // answers that showed generated text
-	Labelled  int64 `db:"labelled" json:"labelled"`     // of those, with label text or ui
+	Labelled  int64 `db:"labelled" json:"labelled"`     // of those, with label text, file or ui
 
 	Asked          int64 `db:"asked" json:"asked"`                     // exchanges that went to a model
 	InChecked      int64 `db:"in_checked" json:"in_checked"`           // of those, with their input screened
@@ -205,7 +205,7 @@ func (s *Store) Stats(ctx context.Context, service string, from, to time.Time) (
 		n("x.outcome = 'upstream_error'")+` AS errors, `+
 		n("x.outcome = 'client_left'")+` AS client_left, `+
 		n("x.generated")+` AS generated_n, `+
-		n("x.generated AND x.label IN ('text', 'ui')")+` AS labelled, `+
+		n("x.generated AND x.label IN ('text', 'file', 'ui')")+` AS labelled, `+
 		n(asked)+` AS asked, `+
 		n(asked+" AND x.in_bytes >= 0")+` AS in_checked, `+
 		n("x.generated AND x.out_bytes >= 0")+` AS out_checked, `+

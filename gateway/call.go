@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/journal"
@@ -74,6 +76,11 @@ type call struct {
 	labels   string // text, ui or none, as written
 	implicit string // see Gateway.implicit
 	input    string // commitment to the request
+
+	items  []content.Item      // generated files and texts, for the ledger
+	hosted []made              // those that the answer names by their address
+	worst  moderation.Decision // about the words of an answer with files
+	form   *form               // the request as it came, where it is no JSON
 
 	alibaba    string    // action that was asked for, when the call came so
 	heightened string    // the measure by which the service follows a stricter profile
@@ -145,7 +152,7 @@ func (g *Gateway) appeal(c *call) string {
 }
 
 func (c *call) errorWanted() bool {
-	return c.service.Refusal == "error" || c.r.Header.Get("X-Hegui-Refusal") == "error" || c.op.name == "embedding"
+	return c.service.Refusal == "error" || c.r.Header.Get("X-Hegui-Refusal") == "error" || c.op.wordless()
 }
 
 // serve takes one request through everything.
@@ -271,13 +278,17 @@ func (c *call) kept() *exchange.Content {
 }
 
 // finish makes the record durable. It outlives the client: a record does not depend on anyone still listening.
-func (g *Gateway) finish(c *call, record exchange.Record, content *exchange.Content) error {
+func (g *Gateway) finish(c *call, record exchange.Record, kept *exchange.Content) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), 20*time.Second)
 	defer cancel()
 	if len(c.visible) > 0 && c.vaultKey != nil {
 		record.Output = c.vaultKey.Commitment("output", c.visible)
 	}
-	if err := g.o.Exchanges.Finish(ctx, record, c.vaultKey, content); err != nil {
+	var also func(context.Context, *sql.Tx) error
+	if len(c.items) > 0 {
+		also = g.o.Contents.Insert(c.items...)
+	}
+	if err := g.o.Exchanges.FinishWith(ctx, record, c.vaultKey, kept, also); err != nil {
 		return err
 	}
 	if g.o.Ended != nil {
@@ -337,6 +348,8 @@ func (g *Gateway) answer(c *call) {
 		g.upstreamRefused(c, response.Refusal)
 	case response.StatusCode != http.StatusOK:
 		g.passError(c, response)
+	case c.op.media != "":
+		g.deliverMedia(ctx, c, response)
 	case c.stream:
 		g.deliverStream(ctx, cancel, c, response)
 	default:
@@ -352,6 +365,9 @@ func (g *Gateway) respond(ctx context.Context, c *call) (*upstream.Response, err
 	return c.pool.Do(ctx, c.targets(), upstream.Request{
 		Method: http.MethodPost, Path: c.op.path, Stream: c.stream, Header: c.forward(), PastRefusals: c.service.PastRefusals,
 		Body: func(t upstream.Target) []byte {
+			if c.form != nil {
+				return c.form.body(c.request.withModel(t.Model, c.edits))
+			}
 			if c.probe {
 				return c.request.withModel("probe", c.edits)
 			}
@@ -369,6 +385,9 @@ func (c *call) targets() []upstream.Target {
 // forward picks the client's headers that belong to the exchange and not to its connection or key.
 func (c *call) forward() http.Header {
 	h := http.Header{"Content-Type": {"application/json"}}
+	if c.form != nil {
+		h.Set("Content-Type", c.form.contentType())
+	}
 	for _, name := range []string{"Accept", "Openai-Beta", "Traceparent", "Tracestate", "X-Request-Id", "Idempotency-Key"} {
 		if v := c.r.Header.Values(name); len(v) > 0 {
 			h[name] = v

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hegui/hegui/answers"
+	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/moderation"
@@ -41,6 +42,7 @@ type Options struct {
 	Metrics   prometheus.Registerer
 	Detectors []moderation.Detector // besides the lexicon; may be empty
 	Answers   *answers.Register     // approved answers; nil: none
+	Contents  *content.Ledger       // what was generated here; nil: images and sound are not served
 
 	// Classifiers are further detectors, which may change while the gateway runs; an exchange keeps those it began with. Nil: none.
 	Classifiers func() []moderation.Detector
@@ -87,7 +89,7 @@ var errDrained = errors.New("hegui is shutting down")
 func New(o Options) (*Gateway, error) {
 	if o.Journal == nil || o.Vault == nil || o.Exchanges == nil || o.Services == nil || o.Users == nil || o.Pool == nil ||
 		o.Lexicon == nil || o.Policy == nil || o.PortalURL == nil || o.Log == nil || o.Metrics == nil {
-		return nil, errors.New("gateway: an option is missing; all but Detectors, Answers, Heightened, Screenings, Classifiers, Ended and Now are required")
+		return nil, errors.New("gateway: an option is missing; all but Detectors, Answers, Contents, Heightened, Screenings, Classifiers, Ended and Now are required")
 	}
 	for _, d := range o.Detectors {
 		if err := d.Describe().Validate(); err != nil {
@@ -121,6 +123,9 @@ func (g *Gateway) Detectors() []moderation.Detector {
 func (g *Gateway) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, op := range operations() {
+		if op.wordless() && op.name != "embedding" && g.o.Contents == nil {
+			continue
+		}
 		mux.HandleFunc("POST /v1"+op.path, func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, op) })
 		mux.HandleFunc("/v1"+op.path, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Allow", "POST")
@@ -131,10 +136,13 @@ func (g *Gateway) Handler() http.Handler {
 	mux.HandleFunc("GET /v1/models", g.models)
 	mux.HandleFunc("GET /v1/models/{model...}", g.models)
 	mux.HandleFunc("GET /v1/hegui/openapi.json", g.openAPI)
+	if g.o.Contents != nil {
+		mux.HandleFunc("GET "+contentPath+"{id}/{ticket}", g.file)
+	}
 	g.detachedRoutes(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		hangUp(w, r)
-		writeError(w, problem(http.StatusNotFound, "unknown_path", "", "there is no "+clip(r.Method+" "+r.URL.Path, 120)+" here; hegui serves /v1/chat/completions, /v1/completions, /v1/embeddings and /v1/models"), "")
+		writeError(w, problem(http.StatusNotFound, "unknown_path", "", "there is no "+clip(r.Method+" "+r.URL.Path, 120)+" here; hegui serves /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/images/…, /v1/audio/… and /v1/models"), "")
 	})
 	return mux
 }

@@ -138,7 +138,18 @@ func read(_ context.Context, g *Gateway, c *call) *Interruption {
 		return in
 	}
 	c.request.probe = c.probe
-	if in := c.request.parse(c.op, c.body.Bytes()); in != nil {
+	raw := c.body.Bytes()
+	if c.op.form {
+		var in *Interruption
+		if c.form, in = readForm(c.r.Header.Get("Content-Type"), raw); in != nil {
+			return in
+		}
+		raw = c.form.json()
+	}
+	if in := c.request.parse(c.op, raw); in != nil {
+		return in
+	}
+	if in := c.files(); in != nil {
 		return in
 	}
 	c.stream = c.request.stream

@@ -411,7 +411,7 @@ func (g *Gateway) refusal(c *call, d moderation.Decision, reason string) *Interr
 		in.Reason = strings.Replace(reason, "refused", "answered with guidance", 1)
 		c.notice = in.Message
 	}
-	if c.errorWanted() && (d.Action != moderation.Guide || c.op.name == "embedding") {
+	if c.errorWanted() && (d.Action != moderation.Guide || c.op.wordless()) {
 		in.Status = http.StatusBadRequest
 	}
 	return in

@@ -9,8 +9,12 @@ func (g *Gateway) note(c *call, o *output, comma, final bool) []byte {
 	place := string(c.service.Label)
 	ui := ""
 	switch {
-	case c.op.name == "embedding" || c.service.Modes.Label.Act == "observe":
+	case c.op.name == "embedding" || c.op.name == "transcription" || c.service.Modes.Label.Act == "observe":
 		place = "none"
+	case c.op.media != "":
+		if place = c.labels; place == "ui" {
+			ui = `"ai_notice"`
+		}
 	case final && o.labels() == "ui" || c.request.json || place == "ui":
 		place = "ui"
 		ui = `"ai_notice"` // show a continuous notice near the content (GB 45438-2025 5.6)
@@ -60,7 +64,7 @@ func (g *Gateway) headers(c *call) {
 	h := c.w.Header()
 	h.Set("X-Hegui-Exchange", c.id)
 	h.Set("X-Hegui-Content-ID", c.content)
-	if c.op.name != "embedding" && c.service.Modes.Label.Act != "observe" {
+	if c.op.name != "embedding" && c.op.name != "transcription" && c.service.Modes.Label.Act != "observe" {
 		h.Set("X-AIGC", g.implicit(c))
 	}
 }

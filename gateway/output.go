@@ -323,7 +323,7 @@ type labeller struct {
 
 func (o *output) newLabeller() labeller {
 	place := o.c.service.Label
-	if o.c.request.json || o.c.op.name == "embedding" {
+	if o.c.request.json || o.c.op.wordless() {
 		place = label.UI
 	}
 	if o.c.service.Modes.Label.Act == "observe" {
@@ -390,7 +390,7 @@ func (ch *choice) suffix() []byte {
 
 // labels sums up what was written: text when every choice with content carries it, else the interface's obligation.
 func (o *output) labels() string {
-	if o.c.service.Modes.Label.Act == "observe" || o.c.op.name == "embedding" {
+	if o.c.service.Modes.Label.Act == "observe" || o.c.op.wordless() {
 		return "none"
 	}
 	if o.c.cuts != "" && allRefused(o) { // a refusal is no generated content

@@ -14,17 +14,27 @@ import (
 
 // operation is one of the endpoints that carry content.
 type operation struct {
-	name   string // as recorded: chat, completion, embedding
+	name   string // as recorded: chat, completion, embedding, image, …
 	path   string // below /v1 here, and below the endpoint's base URL there
 	input  string // the member that holds the input
 	stream bool   // whether stream:true is known to it
+	media  string // what its answer is, when it is no text: image, audio
+	form   bool   // its request is multipart/form-data
 }
+
+// wordless tells the operations whose answer has no place for words: what they refuse they refuse as an error.
+func (o operation) wordless() bool { return o.name == "embedding" || o.media != "" || o.form }
 
 func operations() []operation {
 	return []operation{
-		{"chat", "/chat/completions", "messages", true},
-		{"completion", "/completions", "prompt", true},
-		{"embedding", "/embeddings", "input", false},
+		{name: "chat", path: "/chat/completions", input: "messages", stream: true},
+		{name: "completion", path: "/completions", input: "prompt", stream: true},
+		{name: "embedding", path: "/embeddings", input: "input"},
+		{name: "image", path: "/images/generations", input: "prompt", media: "image"},
+		{name: "image_edit", path: "/images/edits", input: "prompt", media: "image", form: true},
+		{name: "image_variation", path: "/images/variations", input: "image", media: "image", form: true},
+		{name: "speech", path: "/audio/speech", input: "input", media: "audio"},
+		{name: "transcription", path: "/audio/transcriptions", input: "file", form: true},
 	}
 }
 
@@ -147,6 +157,10 @@ func (q *request) parse(op operation, raw []byte) *Interruption {
 		node := at[i]
 		if node < 0 || q.doc.nodes[node].kind == isNull {
 			at[i] = -1
+			continue
+		}
+		if i == 6 && op.wordless() {
+			at[i] = -1 // for files it names their kind
 			continue
 		}
 		if got := q.doc.nodes[node].kind; got != want && (i != 1 || got != isString || op.name == "chat") {

@@ -38,6 +38,7 @@ type Service struct {
 	Profile           string      `json:"profile,omitempty"`       // scenario, for rows of the moderation policy; empty: none
 	Answers           Answers     `json:"answers,omitzero"`        // approved answers (代答)
 	Signals           *Signals    `json:"signals,omitempty"`       // what is watched for besides words; nil: nothing
+	Media             Media       `json:"media,omitzero"`    // generated and uploaded files
 	Privacy           PrivacyMode `json:"privacy"`
 	Modes             Modes       `json:"modes"`
 	KeepContent       bool        `json:"keep_content"`        // seal and keep requests and answers; false keeps commitments only
@@ -69,6 +70,13 @@ type Answers struct {
 	Act   string `json:"act,omitempty"`   // enforce (or empty), observe, off
 	Near  string `json:"near,omitempty"`  // what a question that is only near gets: pass (or empty), or draft, from Model
 	Model string `json:"model,omitempty"` // for draft: a name of Models
+}
+
+// Media says what becomes of files.
+type Media struct {
+	Unchecked string `json:"unchecked,omitempty"` // generated and uploaded files that nothing here can look at: refuse (or empty), pass
+	Mark      string `json:"mark,omitempty"`      // where the words stand on images, a mark.Position; empty: bottom-right
+	Hours     int    `json:"hours,omitempty"`     // how long a generated file can be fetched under the address that an answer names; 0: 1
 }
 
 // PrivacyMode for a direction: off, observe (record only), mask.

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hegui/hegui/label"
+	"github.com/hegui/hegui/label/mark"
 	"github.com/hegui/hegui/moderation/signals"
 )
 
@@ -263,6 +264,19 @@ func (c *checker) service(s *Service, models map[string]bool, texts map[string]s
 	}
 	c.signals(s.Signals)
 	c.answers(s)
+	if s.Media.Unchecked != "" {
+		c.oneOf("media.unchecked", s.Media.Unchecked, "refuse", "pass")
+	}
+	if s.Media.Mark != "" {
+		var positions []string
+		for _, p := range mark.Positions() {
+			positions = append(positions, string(p))
+		}
+		c.oneOf("media.mark", s.Media.Mark, positions...)
+	}
+	if s.Media.Hours < 0 || s.Media.Hours > 168 {
+		c.fail("media.hours", strconv.Itoa(s.Media.Hours), "use 1 to 168 hours")
+	}
 	c.oneOf("privacy.in", s.Privacy.In, "off", "observe", "mask")
 	c.oneOf("privacy.out", s.Privacy.Out, "off", "observe", "mask")
 	for _, m := range []struct {
