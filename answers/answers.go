@@ -106,6 +106,7 @@ func (v Version) Text(chinese bool) string {
 var (
 	ErrUnknown    = errors.New("answers: there is no such answer")
 	ErrSamePerson = errors.New("answers: another person than the author must approve")
+	ErrNobody     = errors.New("answers: author and approver must be two staff members that are named; at the command line name yourself with --by, and write the answer again if its author is not named")
 	ErrState      = errors.New("answers: this version cannot be approved or retired any more; look at it again")
 	ErrUnchanged  = errors.New("answers: nothing was changed")
 )
@@ -143,7 +144,7 @@ func (a *Answer) Check() error {
 		if utf8.RuneCountInString(q) > MaxQuestion {
 			return bad("questions", q, fmt.Sprintf("is longer than %d characters; longer questions go their normal way", MaxQuestion))
 		}
-		k := key(q)
+		k := sequence(tokens(q))
 		if k == "" {
 			return bad("questions", q, "has no letter or digit")
 		}

@@ -13,10 +13,8 @@ import (
 
 // Bands of likeness. Ours, chosen with one half of testdata/questions.txt and measured on the other (TestFigures).
 const (
-	// SameFrom is the cosine from which two questions with the same words are held to be the same: the order counts too.
-	SameFrom = 0.45
-	// FewerFrom is the same where the question asked leaves out one letter of the other.
-	FewerFrom = 0.8
+	// WorthLooking is the cosine from which a question is compared at all.
+	WorthLooking = 0.45
 	// NearFrom is the cosine from which a question is near.
 	NearFrom = 0.62
 )
@@ -40,9 +38,10 @@ type Match struct {
 
 // Matcher finds the answer for a question. Immutable; safe for concurrent use.
 //
-// Questions are folded as the lexicon folds, white space and punctuation dropped; what is compared is the cosine of their runs of
-// one to three letters (words of alphabets count as one), weighed by how few questions have them. Two questions with other numbers,
-// with another count of negations, or on other sides of a pair such as buy and sell are never the same.
+// Questions are folded as the lexicon folds, white space and punctuation dropped. Two are the same when they say the same words in the same
+// order, particles and politeness left out (sequence): another order may ask the opposite, as who may sue whom. Near is the cosine of their
+// runs of one to three letters (words of alphabets count as one), weighed by how few questions have them; two questions with other
+// numbers, with another count of negations, or on other sides of a pair such as buy and sell are never near.
 type Matcher struct {
 	versions []Version
 	patterns []pattern
@@ -85,7 +84,7 @@ func NewMatcher(versions []Version) *Matcher {
 			if len(letters) == 0 {
 				continue
 			}
-			k := strings.Join(strs(letters), "\x00")
+			k := sequence(letters)
 			m.exact[k] = append(m.exact[k], len(m.patterns))
 			m.patterns = append(m.patterns, pattern{i, q, letters, nil, traitsOf(letters)})
 			r := runsOf(letters)
@@ -131,7 +130,7 @@ func (m *Matcher) Find(question, service, day string) Match {
 	if len(letters) == 0 || len(m.patterns) == 0 {
 		return Match{Band: Far}
 	}
-	for _, i := range m.exact[strings.Join(strs(letters), "\x00")] {
+	for _, i := range m.exact[sequence(letters)] {
 		if v := m.versions[m.patterns[i].version]; v.Holds(service, day) {
 			return Match{Same, v, m.patterns[i].question, 1}
 		}
@@ -152,20 +151,17 @@ func (m *Matcher) Find(question, service, day string) Match {
 			best, at = score, i
 		}
 	}
-	if at < 0 || best < SameFrom {
+	if at < 0 || best < WorthLooking {
 		return Match{Band: Far, Score: best}
 	}
 	p := m.patterns[at]
 	if traitsOf(letters) != p.traits {
 		return Match{Band: Far, Score: best}
 	}
-	got := Match{Near, m.versions[p.version], p.question, min(best, 1)}
-	if more, fewer := missing(letters, p.letters), missing(p.letters, letters); more == 0 && (fewer == 0 || fewer == 1 && best >= FewerFrom) {
-		got.Band = Same
-	} else if best < NearFrom {
+	if best < NearFrom {
 		return Match{Band: Far, Score: best}
 	}
-	return got
+	return Match{Near, m.versions[p.version], p.question, min(best, 1)}
 }
 
 const (
@@ -215,17 +211,6 @@ func (m *Matcher) candidates(runs map[string]float64) []int {
 	return list[:min(len(list), candidates)]
 }
 
-// missing counts the letters and words of a that b does not have, those that carry nothing left out.
-func missing(a, b []token) int {
-	n := 0
-	for _, t := range a {
-		if !filler(string(t)) && !slices.Contains(b, t) {
-			n += max(1, len([]rune(string(t)))/2)
-		}
-	}
-	return n
-}
-
 // tokens folds a question and takes it apart: each Chinese character for itself, letters and digits of others as words.
 func tokens(question string) []token {
 	f := moderation.NewFolder()
@@ -238,10 +223,15 @@ func tokens(question string) []token {
 	var out []token
 	var word []rune
 	flush := func() {
-		if len(word) > 0 {
-			out = append(out, token(stem(string(word))))
-			word = word[:0]
+		switch w := string(word); w {
+		case "":
+			return
+		case "ai":
+			out = append(out, "人", "工", "智", "能")
+		default:
+			out = append(out, token(stem(w)))
 		}
+		word = word[:0]
 	}
 	for _, r := range alike().Replace(folded.String()) {
 		switch {
@@ -276,14 +266,11 @@ func plainly(list []token) []token {
 
 // stem takes the plural and the third person off an English word.
 func stem(word string) string {
-	if len(word) > 3 && strings.HasSuffix(word, "s") && !strings.HasSuffix(word, "ss") {
+	if len(word) > 3 && word != "news" && strings.HasSuffix(word, "s") && !strings.HasSuffix(word, "ss") && !strings.HasSuffix(word, "us") && !strings.HasSuffix(word, "is") {
 		return word[:len(word)-1]
 	}
 	return word
 }
-
-// key is a question as it is compared.
-func key(question string) string { return strings.Join(strs(tokens(question)), " ") }
 
 func strs(list []token) []string {
 	out := make([]string, len(list))
@@ -297,7 +284,7 @@ func strs(list []token) []string {
 func runsOf(letters []token) map[string]float64 {
 	var kept []string
 	for _, t := range letters {
-		if !filler(string(t)) {
+		if w := string(t); !filler(w) && person(w) == 0 && w != "们" {
 			kept = append(kept, string(t))
 		}
 	}

@@ -115,6 +115,9 @@ func (r *Register) History(ctx context.Context, id string) ([]Version, error) {
 // Set writes answers as drafts, each a new version; all or none. Answers that equal their newest version, unless that is retired,
 // are left alone. It returns the versions written.
 func (r *Register) Set(ctx context.Context, who journal.Actor, list ...Answer) ([]Version, error) {
+	if !who.Person() {
+		return nil, ErrNobody
+	}
 	seen := map[string]bool{}
 	for i := range list {
 		if err := list[i].Check(); err != nil {
@@ -197,7 +200,9 @@ func (r *Register) Approve(ctx context.Context, who journal.Actor, id string, n 
 		switch {
 		case v.State != Draft:
 			return fmt.Errorf("%w: %s is %s", ErrState, v.Ref(), v.State)
-		case v.Author.ID == who.ID && v.Author.Kind == who.Kind:
+		case !who.Person() || !v.Author.Person():
+			return ErrNobody
+		case v.Author.ID == who.ID:
 			return ErrSamePerson
 		case v.Past(Today(r.now())):
 			return &InvalidError{v.ID, "valid_until", v.Until, "this day is over, so the answer would never be given; write a new version with another"}

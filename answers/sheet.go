@@ -69,8 +69,15 @@ func readLines(data []byte, at func(int, error)) ([]Answer, error) {
 			at(n, notAnswer(err))
 			continue
 		}
+		if _, err := d.Token(); !errors.Is(err, io.EOF) {
+			at(n, errors.New("has something behind the answer; write one answer on each line"))
+			continue
+		}
 		list = append(list, a)
 		at(n, checkLine(&list[len(list)-1], first, n))
+	}
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		return nil, fmt.Errorf("a line is longer than %d bytes; write one answer on each line", 1<<20)
 	}
 	return list, lines.Err()
 }

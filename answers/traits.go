@@ -12,20 +12,47 @@ import (
 var alike = sync.OnceValue(func() *strings.Replacer {
 	return strings.NewReplacer("怎么办理", "怎么办", "怎么样", "怎么", "怎么办", "怎么", "如何", "怎么", "怎样", "怎么", "咋", "怎么", "账户", "账号", "帐号", "账号", "帐户", "账号",
 		"哪里", "哪", "哪儿", "哪", "几个", "多少", "多少个", "多少", "网上", "网络", "在线", "网络", "打开", "开启", "我国", "中国", "犯法", "违法", "每个月", "每月", "一个月", "每月",
-		"ai", "人工智能", "是否", "是", "能否", "能", "可否", "可", "钱款", "钱", "应当", "应该", "应不应该", "应该",
+		"一下", "", "真的", "", "受到", "受", "到底", "", "一个", "", "一些", "", "有没有", "有", "您好", "", "你好", "", "谢谢", "", "请问", "", "是否", "是", "能否", "能", "可否", "可", "钱款", "钱", "应当", "应该", "应不应该", "应该",
 		"don't", "do not", "dont", "do not", "doesn't", "does not", "isn't", "is not", "aren't", "are not", "can't", "can not", "cannot", "can not", "won't", "will not", "shouldn't", "should not",
-		"someone", "somebody", "e-mail", "email", "would like", "want", "i'd like", "i want")
+		"someone", "somebody", "e-mail", "email", "can you tell me ", "", "could you tell me ", "", "please tell me ", "", "i want to know ", "", "how i can ", "how to ", "how do i ", "how to ", "how can i ", "how to ", "how could i ", "how to ", "how should i ", "how to ", "how would i ", "how to ", "would like", "want", "i'd like", "i want")
 })
 
-// filler tells words and characters that two ways to ask the same differ in.
+// filler tells words and characters that two ways to ask the same differ in. None of them says who, how much, which, where to or not.
 func filler(t string) bool {
 	switch t {
-	case "的", "了", "吗", "呢", "啊", "呀", "吧", "请", "问", "下", "您", "你", "我", "们", "这", "那", "个", "就", "都", "也", "能", "可", "以", "么", "嘛", "哦", "要", "会", "该", "想", "到", "底", "真", "有", "是", "还", "得", "着", "给", "一",
-		"a", "an", "the", "is", "are", "am", "be", "do", "doe", "did", "i", "you", "we", "me", "my", "your", "our", "it", "please", "can", "could", "would", "will", "of", "to", "in",
-		"really", "just", "exactly", "here", "with", "kind", "now", "actually", "tell", "about", "and", "for", "on", "there", "that", "this", "s", "some", "have", "has":
+	case "的", "地", "了", "吗", "呢", "啊", "呀", "吧", "嘛", "哦", "么", "请", "问", "个", "就", "都", "也", "能", "可", "以", "要", "会", "该", "想", "是", "有", "得", "着", "还",
+		"a", "an", "the", "is", "are", "am", "be", "do", "doe", "did", "please", "can", "could", "would", "will", "really", "just", "exactly", "here", "kind", "now", "actually", "tell", "there", "this", "that", "some", "have", "has", "of":
 		return true
 	}
 	return false
+}
+
+// person tells the words for who asks (1) and who is asked (2); 0 for others.
+func person(t string) int {
+	switch t {
+	case "我", "俺", "i", "me", "my", "mine", "we", "us", "our":
+		return 1
+	case "你", "您", "贵", "you", "your":
+		return 2
+	}
+	return 0
+}
+
+// sequence is what a question says, in its order: everything but what filler leaves out. Who asks is left out too unless the one asked is
+// named as well: then it matters who does what to whom.
+func sequence(letters []token) string {
+	addressed := slices.ContainsFunc(letters, func(t token) bool { return person(string(t)) == 2 })
+	var b strings.Builder
+	for i, t := range letters {
+		w := string(t)
+		plural := w == "们" && i > 0 && person(string(letters[i-1])) > 0
+		if filler(w) || plural && !addressed || !addressed && person(w) == 1 {
+			continue
+		}
+		b.WriteString(w)
+		b.WriteByte(0)
+	}
+	return b.String()
 }
 
 // negating are words that turn a question round; the forms in which they only ask (是不是) are gone by then, see plainly.
@@ -63,15 +90,11 @@ func traitsOf(letters []token) traits {
 			t.negations++
 		}
 	}
-	slices.Sort(numbers)
 	t.numbers = strings.Join(numbers, " ")
-	whole := strings.Join(list, "")
 	var sides strings.Builder
 	for _, p := range pairs {
 		for k, side := range p {
-			if slices.ContainsFunc(side, func(w string) bool {
-				return w[0] >= utf8.RuneSelf && strings.Contains(whole, w) || slices.Contains(list, w)
-			}) {
+			if onSide(list, side) {
 				sides.WriteByte("ab"[k])
 			}
 		}
@@ -81,9 +104,17 @@ func traitsOf(letters []token) traits {
 	return t
 }
 
+// onSide tells whether a text has a word of a side of a pair.
+func onSide(list, side []string) bool {
+	whole := strings.Join(list, "")
+	return slices.ContainsFunc(side, func(w string) bool {
+		return w[0] >= utf8.RuneSelf && strings.Contains(whole, w) || slices.Contains(list, w)
+	})
+}
+
 func numeral(w string) bool {
 	switch w {
-	case "二", "两", "三", "四", "五", "六", "七", "八", "九", "十", "百", "千", "万", "亿", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "hundred", "thousand", "million":
+	case "零", "〇", "一", "二", "两", "三", "四", "五", "六", "七", "八", "九", "十", "百", "千", "万", "亿", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "hundred", "thousand", "million", "one", "first", "second", "third":
 		return true
 	}
 	return false

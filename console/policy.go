@@ -135,7 +135,7 @@ func emergencyRefusal(err error) error {
 		return &web.Problem{Status: http.StatusNotFound, Err: err}
 	case errors.Is(err, emergency.ErrSamePerson):
 		return &web.Problem{Status: http.StatusConflict, Key: "policy.same_person", Err: err}
-	case errors.Is(err, emergency.ErrState):
+	case errors.Is(err, emergency.ErrState), errors.Is(err, emergency.ErrNoSignature):
 		return &web.Problem{Status: http.StatusConflict, Key: "policy.moved_on", Err: err}
 	}
 	return nil

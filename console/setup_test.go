@@ -128,7 +128,7 @@ func newDesk(t testing.TB) *desk {
 	must(err)
 	t.Cleanup(d.reviews.Close)
 
-	d.emergency, err = emergency.Open(ctx, d.db, j)
+	d.emergency, err = emergency.Open(ctx, d.db, j, nil)
 	must(err)
 	d.rules, err = moderation.DefaultPolicy()
 	must(err)

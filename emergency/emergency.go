@@ -98,15 +98,17 @@ func (m *Measure) Lapses() time.Time {
 
 // Lexical is an emergency entry as the lexicon has it: of the block tier, for it stands on an order.
 func (m *Measure) Lexical() moderation.Entry {
-	return moderation.Entry{ID: "emergency-" + strings.ToLower(m.ID), Text: m.Text, Category: m.Category, Tier: moderation.Block, Severity: 5, Source: "emergency, order " + m.Order,
+	return moderation.Entry{ID: moderation.EmergencyPrefix + strings.ToLower(m.ID), Text: m.Text, Category: m.Category, Tier: moderation.Block, Severity: 5, Source: "emergency, order " + m.Order,
 		Owner: m.By.ID, Forms: moderation.Forms{Separated: utf8.RuneCountInString(m.Text) >= 3}}
 }
 
 // Errors of the register.
 var (
-	ErrUnknown    = errors.New("emergency: there is no such measure")
-	ErrSamePerson = errors.New("emergency: another person must sign")
-	ErrState      = errors.New("emergency: this cannot be done any more; look at it again")
+	ErrUnknown     = errors.New("emergency: there is no such measure")
+	ErrSamePerson  = errors.New("emergency: another person must sign")
+	ErrNobody      = errors.New("emergency: whoever declares or signs a measure must be named; at the command line name yourself with --by")
+	ErrNoSignature = errors.New("emergency: a period needs no second signature")
+	ErrState       = errors.New("emergency: this cannot be done any more; look at it again")
 )
 
 // InvalidError is bad input: the field, the value, and how to mend it.
@@ -157,6 +159,9 @@ func (m *Measure) check(now time.Time) error {
 		if m.From.IsZero() {
 			m.From = now
 		}
+		if m.From.Before(now.Add(-early)) {
+			return bad("from", day(m.From), "lies in the past; leave it out to begin now")
+		}
 		if !profileShape.MatchString(m.Profile) {
 			return bad("profile", m.Profile, "name a profile that rows of the policy ask for: lower-case letters, digits, - and _")
 		}
@@ -166,10 +171,18 @@ func (m *Measure) check(now time.Time) error {
 		return bad("kind", string(m.Kind), "use entry or period")
 	}
 	switch {
-	case !m.Until.After(now), !m.Until.After(m.From):
-		return bad("until", m.Until.Format(time.RFC3339), "lies in the past, or before it begins")
+	case !m.Until.After(now):
+		return bad("until", day(m.Until), "lies in the past")
+	case !m.Until.After(m.From):
+		return bad("until", day(m.Until), "lies before its beginning, "+day(m.From))
 	case m.Until.Sub(m.From) > most:
-		return bad("until", m.Until.Format(time.RFC3339), fmt.Sprintf("is more than %d days after it begins; what is needed for longer belongs into lexicon or policy", int(most.Hours()/24)))
+		return bad("until", day(m.Until), fmt.Sprintf("is more than %d days after it begins; what is needed for longer belongs into lexicon or policy", int(most.Hours()/24)))
 	}
 	return nil
 }
+
+// early is how long before now a period may begin: somebody typed its beginning a moment ago.
+const early = 5 * time.Minute
+
+// day writes a time as people in China read it.
+func day(t time.Time) string { return t.In(measures.Shanghai()).Format("2006-01-02 15:04") }

@@ -29,7 +29,7 @@ type clock struct {
 func each(t *testing.T, test func(t *testing.T, c *clock)) {
 	testkit.Engines(t, func(t *testing.T, db *store.DB) {
 		j, _ := testkit.Journal(t, db)
-		r, err := Open(context.Background(), db, j)
+		r, err := Open(context.Background(), db, j, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,5 +164,102 @@ func TestBadMeasures(t *testing.T) {
 		if _, err := c.Find(context.Background(), "nothing"); !errors.Is(err, ErrUnknown) {
 			t.Error(err)
 		}
+	})
+}
+
+// TestTwoPersons: a measure is declared and signed by two named people; the same one in the console and at the command line is one.
+func TestTwoPersons(t *testing.T) {
+	each(t, func(t *testing.T, c *clock) {
+		ctx := t.Context()
+		word := Measure{Kind: Entry, Text: "紧急词丙", Category: "A1g", Order: "7", Reason: "r", Until: c.at.Add(72 * time.Hour)}
+		if _, err := c.Declare(ctx, journal.Actor{Kind: "cli", ID: "hegui"}, word); !errors.Is(err, ErrNobody) {
+			t.Error(err)
+		}
+		m, err := c.Declare(ctx, journal.Actor{Kind: "cli", ID: "ann"}, word)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Sign(ctx, ann, m.ID); !errors.Is(err, ErrSamePerson) {
+			t.Error(err)
+		}
+		if _, err := c.Sign(ctx, journal.Actor{Kind: "cli", ID: "hegui"}, m.ID); !errors.Is(err, ErrNobody) {
+			t.Error(err)
+		}
+		var bad *InvalidError
+		if _, err := c.Declare(ctx, ben, word); !errors.As(err, &bad) || bad.Field != "text" {
+			t.Error(err)
+		}
+		if _, err := c.Sign(ctx, ben, m.ID); err != nil {
+			t.Error(err)
+		}
+
+		period := Measure{Kind: Period, Profile: "heightened", Services: []string{"demo"}, Order: "8", Reason: "r", From: c.at.Add(24 * time.Hour), Until: c.at.Add(48 * time.Hour)}
+		p, err := c.Declare(ctx, ann, period)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Sign(ctx, ben, p.ID); !errors.Is(err, ErrNoSignature) {
+			t.Error(err)
+		}
+		period.Services, period.Profile = nil, "other"
+		if _, err := c.Declare(ctx, ann, period); !errors.As(err, &bad) || bad.Field != "from" {
+			t.Error(err)
+		}
+		period.Services = []string{"another"}
+		if _, err := c.Declare(ctx, ann, period); err != nil {
+			t.Error(err)
+		}
+		period.From = c.at.Add(-24 * time.Hour)
+		if _, err := c.Declare(ctx, ann, period); !errors.As(err, &bad) || bad.Field != "from" {
+			t.Error(err)
+		}
+		c.stricter = func(context.Context, Measure) error { return &InvalidError{"profile", "x", "is not stricter"} }
+		period.From, period.Until = c.at.Add(72*time.Hour), c.at.Add(96*time.Hour)
+		if _, err := c.Declare(ctx, ann, period); !errors.As(err, &bad) || bad.Field != "profile" {
+			t.Error(err)
+		}
+	})
+}
+
+// TestVerify: a measure that was changed behind the register's back is named.
+func TestVerify(t *testing.T) {
+	each(t, func(t *testing.T, c *clock) {
+		ctx := t.Context()
+		var ids []string
+		for _, text := range []string{"紧急词甲", "紧急词乙", "紧急词丙", "紧急词丁"} {
+			m, err := c.Declare(ctx, ann, Measure{Kind: Entry, Text: text, Category: "A1g", Order: "7", Reason: "r", Until: c.at.Add(72 * time.Hour)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, m.ID)
+		}
+		if _, err := c.Sign(ctx, ben, ids[0]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Lift(ctx, ben, ids[1], "cleared up"); err != nil {
+			t.Fatal(err)
+		}
+		check := func(want ...string) {
+			t.Helper()
+			report, err := c.j.Verify(ctx, []journal.Projection{c.Register}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, d := range report.Damaged {
+				got = append(got, d.Row)
+			}
+			if strings.Join(got, " ") != strings.Join(want, " ") {
+				t.Errorf("%v, want %v", report.Damaged, want)
+			}
+		}
+		check()
+		for statement, id := range map[string]string{`UPDATE emergency_measure SET body = REPLACE(body, '紧急词甲', '无关词语') WHERE id = $1`: ids[0], `DELETE FROM emergency_measure WHERE id = $1`: ids[2],
+			`UPDATE emergency_measure SET body = REPLACE(body, 'cleared up', 'never mind') WHERE id = $1`: ids[1]} {
+			if _, err := c.db.W.ExecContext(ctx, statement, id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check(ids[0], ids[1], ids[2])
 	})
 }

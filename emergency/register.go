@@ -25,9 +25,12 @@ var migrations embed.FS
 
 // Register is the open register. Safe for concurrent use, also of several processes.
 type Register struct {
-	db   *store.DB
-	j    *journal.Journal
-	now  func() time.Time
+	db  *store.DB
+	j   *journal.Journal
+	now func() time.Time
+
+	stricter func(context.Context, Measure) error
+
 	last atomic.Pointer[live]
 }
 
@@ -37,8 +40,9 @@ type live struct {
 	list       []Measure
 }
 
-// Open migrates the tables.
-func Open(ctx context.Context, db *store.DB, j *journal.Journal) (*Register, error) {
+// Open migrates the tables. stricter is asked before a period is declared and errs when the policy lets more through with its profile than
+// without; nil: nobody is asked.
+func Open(ctx context.Context, db *store.DB, j *journal.Journal, stricter func(context.Context, Measure) error) (*Register, error) {
 	files, err := fs.Sub(migrations, "sql")
 	if err != nil {
 		return nil, fmt.Errorf("emergency: %w", err)
@@ -46,7 +50,7 @@ func Open(ctx context.Context, db *store.DB, j *journal.Journal) (*Register, err
 	if err := db.Migrate(ctx, "emergency", files); err != nil {
 		return nil, fmt.Errorf("emergency: %w", err)
 	}
-	return &Register{db: db, j: j, now: time.Now}, nil
+	return &Register{db: db, j: j, now: time.Now, stricter: stricter}, nil
 }
 
 func (r *Register) read(ctx context.Context, where string, args ...any) ([]Measure, error) {
@@ -82,14 +86,17 @@ func (r *Register) Find(ctx context.Context, id string) (Measure, error) {
 
 // Declare puts a measure in force, or a period on the calendar. It holds on every node within a second.
 func (r *Register) Declare(ctx context.Context, who journal.Actor, m Measure) (Measure, error) {
+	if !who.Person() {
+		return m, ErrNobody
+	}
 	now := r.now().UTC().Truncate(time.Millisecond)
 	m.ID, m.By, m.At = store.NewID(), who, now
 	m.Second, m.Signed, m.EndedBy, m.Ended, m.EndedWhy = journal.Actor{}, time.Time{}, journal.Actor{}, time.Time{}, ""
 	m.From, m.Until = m.From.UTC().Truncate(time.Millisecond), m.Until.UTC().Truncate(time.Millisecond)
-	if m.From.Year() < 2000 {
-		m.From = time.Time{}
-	}
 	if err := m.check(now); err != nil {
+		return m, err
+	}
+	if err := r.fits(ctx, m, now); err != nil {
 		return m, err
 	}
 	return m, r.commit(ctx, who, journal.EmergencyDeclared, m, false, func(ctx context.Context, tx *sql.Tx, body string) error {
@@ -98,11 +105,41 @@ func (r *Register) Declare(ctx context.Context, who journal.Actor, m Measure) (M
 	})
 }
 
+// fits holds a measure to what is in force: a word stands there once, and a service follows one period at a time, which the policy must be
+// stricter for.
+func (r *Register) fits(ctx context.Context, m Measure, now time.Time) error {
+	list, err := r.read(ctx, ` WHERE over = FALSE ORDER BY at_ms, id`)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		other := &list[i]
+		if s := other.State(now); s != InForce && s != Waiting || other.Kind != m.Kind {
+			continue
+		}
+		shared := len(m.Services) == 0 || len(other.Services) == 0 || slices.ContainsFunc(m.Services, func(s string) bool { return slices.Contains(other.Services, s) })
+		switch {
+		case m.Kind == Entry && other.Text == m.Text && other.Category == m.Category:
+			return &InvalidError{"text", m.Text, "is in force already (" + other.ID + "); sign or lift that one"}
+		case m.Kind == Period && shared && m.From.Before(other.Until) && other.From.Before(m.Until):
+			return &InvalidError{"from", day(m.From), fmt.Sprintf("the period %s (profile %s, %s to %s) is for a service and a time of these; lift it first, or choose other days", other.ID, other.Profile, day(other.From), day(other.Until))}
+		}
+	}
+	if m.Kind == Period && r.stricter != nil {
+		return r.stricter(ctx, m)
+	}
+	return nil
+}
+
 // Sign is the second signature, by another person than the one who declared it.
 func (r *Register) Sign(ctx context.Context, who journal.Actor, id string) (Measure, error) {
 	return r.change(ctx, who, id, journal.EmergencySigned, func(m *Measure, now time.Time) error {
 		switch {
-		case m.By == who:
+		case m.Kind != Entry:
+			return ErrNoSignature
+		case !who.Person():
+			return ErrNobody
+		case m.By.ID == who.ID:
 			return ErrSamePerson
 		case !m.Signed.IsZero() || m.State(now) != InForce && m.State(now) != Waiting:
 			return fmt.Errorf("%w: it is %s", ErrState, m.State(now))
@@ -182,12 +219,7 @@ func (r *Register) commit(ctx context.Context, who journal.Actor, verb journal.V
 	if err != nil {
 		return fmt.Errorf("emergency: %w", err)
 	}
-	about := m
-	if m.Text != "" {
-		sum := sha256.Sum256([]byte(m.Text))
-		about.Text = "sha256:" + hex.EncodeToString(sum[:])
-	}
-	told, err := json.Marshal(about)
+	told, err := json.Marshal(m.told())
 	if err != nil {
 		return fmt.Errorf("emergency: %w", err)
 	}
@@ -197,6 +229,15 @@ func (r *Register) commit(ctx context.Context, who journal.Actor, verb journal.V
 		return fmt.Errorf("emergency: %w", err)
 	}
 	return nil
+}
+
+// told is the measure as the journal has it: the hash in place of the word.
+func (m Measure) told() Measure {
+	if m.Text != "" {
+		sum := sha256.Sum256([]byte(m.Text))
+		m.Text = "sha256:" + hex.EncodeToString(sum[:])
+	}
+	return m
 }
 
 // live is what may be in force now or later; it asks the database only after the journal's Generation has moved. A database that is
@@ -247,8 +288,8 @@ func (r *Register) Marker(ctx context.Context) string {
 	return strings.Join(ids, " ")
 }
 
-// Profile is the stricter profile that a service follows now, with the id of the period; ok is false when there is none. Of several the
-// one declared last counts.
+// Profile is the stricter profile that a service follows now, with the id of the period; ok is false when there is none. There is never
+// more than one.
 func (r *Register) Profile(ctx context.Context, service string) (profile, id string, ok bool) {
 	list, err := r.live(ctx)
 	if err != nil {

@@ -54,7 +54,7 @@ func (g *Gateway) agentgateway(ctx context.Context, c *call, direction string) *
 		Body agentBody `json:"body"`
 	}
 	if err := json.Unmarshal(c.body.Bytes(), &q); err != nil {
-		return problem(http.StatusBadRequest, "invalid_request", "body", "the body does not have the shape of agentgateway's webhook: "+err.Error())
+		return problem(http.StatusBadRequest, "invalid_request", "body", "the body does not have the shape of agentgateway's webhook: "+shape(err))
 	}
 	if in := g.belong(ctx, c, ""); in != nil {
 		return in
@@ -69,6 +69,7 @@ func (g *Gateway) agentgateway(ctx context.Context, c *call, direction string) *
 		for i, m := range q.Body.Messages {
 			messages[i] = roleMessage(m.Role, m.Content)
 		}
+		c.rewrites = true
 		a, texts, in := g.verdictOnce(ctx, c, "in", messages, "")
 		if in != nil {
 			return in

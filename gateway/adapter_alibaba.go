@@ -88,17 +88,22 @@ func readAlibaba(r *http.Request, body []byte) (alibabaCall, *Interruption) {
 		q.key, _, _ = strings.Cut(rest, ",")
 	}
 	var p struct {
-		Content   string          `json:"content"`
+		Content   *string         `json:"content"`
 		SessionID string          `json:"sessionId"`
 		ChatID    string          `json:"chatId"`
 		Images    json.RawMessage `json:"imageUrls"`
 	}
-	if text := get("ServiceParameters"); text != "" {
-		if err := json.Unmarshal([]byte(text), &p); err != nil {
-			return q, problem(http.StatusBadRequest, "invalid_request", "ServiceParameters", "the field ServiceParameters is not JSON: "+err.Error())
-		}
+	if err := json.Unmarshal([]byte(get("ServiceParameters")), &p); err != nil {
+		return q, problem(http.StatusBadRequest, "invalid_request", "ServiceParameters", "the field ServiceParameters is no JSON object with the content: "+shape(err))
 	}
-	q.content, q.session, q.images = p.Content, p.SessionID, len(p.Images) > 0 || get("ImageBase64Str") != ""
+	if p.Content == nil && len(p.Images) == 0 && get("ImageBase64Str") == "" {
+		return q, problem(http.StatusBadRequest, "invalid_request", "ServiceParameters", "the field ServiceParameters has no content; send {\"content\": \"…\"}")
+	}
+	content := ""
+	if p.Content != nil {
+		content = *p.Content
+	}
+	q.content, q.session, q.images = content, p.SessionID, len(p.Images) > 0 || get("ImageBase64Str") != ""
 	if q.session == "" {
 		q.session = p.ChatID
 	}
@@ -118,6 +123,9 @@ func (g *Gateway) alibaba(ctx context.Context, c *call) *Interruption {
 	c.r.Header.Set("Authorization", "Bearer "+q.key)
 	if in := g.guard(ctx, c, "authenticate"); in != nil {
 		return in
+	}
+	if limit := c.service.MaxBodyBytes; limit > 0 && int64(c.body.Len()) > limit {
+		return tooLarge(limit)
 	}
 	if in := g.belong(ctx, c, ""); in != nil {
 		return in

@@ -1,12 +1,15 @@
 package gateway
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // Dify's API extension for moderation: points ping, app.moderation.input and app.moderation.output. Dify shows an answer unmoderated
@@ -61,8 +64,10 @@ func (g *Gateway) dify(ctx context.Context, c *call) *Interruption {
 		return in
 	}
 	var q difyRequest
-	if err := json.Unmarshal(c.body.Bytes(), &q); err != nil {
-		return problem(http.StatusBadRequest, "invalid_request", "params", "the params do not have the shape of Dify's extension: "+err.Error())
+	numbers := json.NewDecoder(bytes.NewReader(c.body.Bytes()))
+	numbers.UseNumber()
+	if err := numbers.Decode(&q); err != nil {
+		return problem(http.StatusBadRequest, "invalid_request", "params", "the params do not have the shape of Dify's extension: "+shape(err))
 	}
 	switch q.Point {
 	case "ping":
@@ -118,9 +123,16 @@ func (g *Gateway) dify(ctx context.Context, c *call) *Interruption {
 	case a.Verdict == "mask":
 		out.Flagged, out.Action, out.Inputs = true, "overridden", q.Params.Inputs
 		for i, name := range names {
-			if texts[i] != difyValue(q.Params.Inputs[name]) {
-				out.Inputs[name] = texts[i]
+			was := q.Params.Inputs[name]
+			if texts[i] == difyValue(was) {
+				continue
 			}
+			masked, ok := likeBefore(was, texts[i])
+			if !ok { // a variable that cannot be written masked is not passed on
+				writeJSON(c, difyAnswer{Flagged: true, Action: "direct_output", Preset: c.refusalText(), Exchange: a.Exchange}, a.Exchange)
+				return nil
+			}
+			out.Inputs[name] = masked
 		}
 		if q.Params.Query != nil {
 			out.Query = &texts[len(texts)-1]
@@ -136,6 +148,30 @@ func difyValue(v any) string {
 		return s
 	}
 	return string(jsonObject(v))
+}
+
+// likeBefore is the text of a masked variable as a value of the kind that it had; ok is false when it is none.
+func likeBefore(was any, text string) (value any, ok bool) {
+	if _, is := was.(string); is {
+		return text, true
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&value); err != nil || !json.Valid([]byte(text)) {
+		return nil, false
+	}
+	kind := func(v any) string {
+		switch v.(type) {
+		case []any:
+			return "list"
+		case map[string]any:
+			return "object"
+		case json.Number, float64:
+			return "number"
+		}
+		return fmt.Sprintf("%T", v)
+	}
+	return value, kind(value) == kind(was)
 }
 
 // instead is what is shown in place of a whole answer that was ended: the clean beginning and the refusal, or the refusal.

@@ -53,7 +53,7 @@ func (g *Gateway) litellm(ctx context.Context, c *call) *Interruption {
 	}
 	var q litellmRequest
 	if err := json.Unmarshal(c.body.Bytes(), &q); err != nil {
-		return problem(http.StatusBadRequest, "invalid_request", "texts", "the body does not have the shape of LiteLLM's generic guardrail: "+err.Error())
+		return problem(http.StatusBadRequest, "invalid_request", "texts", "the body does not have the shape of LiteLLM's generic guardrail: "+shape(err))
 	}
 	if q.InputType != "request" && q.InputType != "response" {
 		return problem(http.StatusBadRequest, "invalid_request", "input_type", "the field input_type must be request or response")
@@ -81,6 +81,7 @@ func (g *Gateway) litellm(ctx context.Context, c *call) *Interruption {
 		for i, text := range texts {
 			messages[i] = userMessage(text)
 		}
+		c.rewrites = true
 		a, all, in := g.verdictOnce(ctx, c, "in", messages, "")
 		if in != nil {
 			return in

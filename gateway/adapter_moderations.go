@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -116,18 +117,28 @@ func moderationOf(a *ScreenAnswer) moderationResult {
 
 // moderationTexts reads the field input: a text, several, or parts.
 func moderationTexts(body []byte) ([]string, *Interruption) {
-	var q struct {
-		Input json.RawMessage `json:"input"`
+	var d doc
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, problem(http.StatusBadRequest, "invalid_json", "", "the request body is empty; send a JSON object")
 	}
-	if err := json.Unmarshal(body, &q); err != nil || len(q.Input) == 0 {
+	if err := d.scan(body); err != nil {
+		return nil, problem(http.StatusBadRequest, "invalid_json", "", "the request body is not valid JSON: "+err.Error())
+	}
+	if d.nodes[0].kind != isObject {
+		return nil, wrongType("", "the body", d.nodes[0].kind, "an object")
+	}
+	at := []int{-1}
+	if err := d.object(0, []string{"input"}, at); err != nil {
+		return nil, duplicate(err)
+	}
+	if at[0] < 0 || d.nodes[at[0]].kind == isNull {
 		return nil, problem(http.StatusBadRequest, "invalid_request", "input", "the field input is missing; give a text, or a list of texts")
 	}
-	var one string
-	if json.Unmarshal(q.Input, &one) == nil {
-		return []string{one}, nil
+	if d.nodes[at[0]].kind == isString {
+		return []string{string(d.text(at[0]))}, nil
 	}
 	var list []json.RawMessage
-	if json.Unmarshal(q.Input, &list) != nil || len(list) == 0 || len(list) > maxModerations {
+	if json.Unmarshal(d.raw(at[0]), &list) != nil || len(list) == 0 || len(list) > maxModerations {
 		return nil, problem(http.StatusBadRequest, "invalid_request", "input", "the field input must be a text or a list of 1 to 128 texts")
 	}
 	var texts []string
@@ -136,9 +147,10 @@ func moderationTexts(body []byte) ([]string, *Interruption) {
 			Type string `json:"type"`
 			Text string `json:"text"`
 		}
+		var one *string
 		switch {
-		case json.Unmarshal(raw, &one) == nil:
-			texts = append(texts, one)
+		case json.Unmarshal(raw, &one) == nil && one != nil:
+			texts = append(texts, *one)
 		case json.Unmarshal(raw, &part) == nil && part.Type == "text":
 			texts = append(texts, part.Text)
 		default:

@@ -32,6 +32,7 @@ type call struct {
 	content  string // content ID
 	probe    bool   // one of hegui's own
 	via      string // how a detached text came; empty for traffic
+	rewrites bool   // who sent a detached text puts what comes back in the place of what it sent, turns of the history too
 	recorded bool   // nothing is left to record about a no
 	pool     *upstream.Pool
 

@@ -54,6 +54,7 @@ type ScreenAnswer struct {
 	Refusal    string          `json:"refusal,omitempty"`  // text to show instead of the rest
 	Reason     string          `json:"reason,omitempty"`   // reason class, never the matched word
 	Dispute    string          `json:"dispute,omitempty"`
+	History    []ScreenTurn    `json:"history,omitempty"` // messages of the history to send in place of those that came
 	Findings   []ScreenFinding `json:"findings,omitempty"`
 	Approved   *ScreenApproved `json:"approved,omitempty"`
 	Label      *ScreenLabel    `json:"label,omitempty"`
@@ -65,6 +66,13 @@ type ScreenApproved struct {
 	ID      string `json:"id"`
 	Version int    `json:"version"`
 	Text    string `json:"text"`
+}
+
+// ScreenTurn is a message of the history as the model may be shown it: personal information masked, and a placeholder where the turn was
+// refused before.
+type ScreenTurn struct {
+	Index   int             `json:"index"` // in the history that came, from 0
+	Message json.RawMessage `json:"message"`
 }
 
 // ScreenFinding is what was found, without the word and without its place.
@@ -95,6 +103,7 @@ type slice struct {
 type slicePayload struct {
 	Text    string `json:"text"`
 	Done    bool   `json:"done"`
+	Heal    bool   `json:"heal,omitempty"`    // the application puts what comes back into the history
 	History string `json:"history,omitempty"` // JSON: what stands between the brackets of the messages before
 }
 
@@ -315,7 +324,7 @@ func (d *doc) membersOf(node int, path string, strict bool, want []field) ([]int
 func readSlice(raw []byte) (*slice, string, *Interruption) {
 	var d doc
 	at, in := d.fields(raw, true, []field{{"session", isString, true}, {"channel", isString, false}, {"seq", isNumber, true}, {"text", isString, true},
-		{"done", isBool, false}, {"direction", isString, true}, {"user", isString, false}, {"history", isArray, false}})
+		{"done", isBool, false}, {"direction", isString, true}, {"user", isString, false}, {"history", isArray, false}, {"heal", isBool, false}})
 	if in != nil {
 		return nil, "", in
 	}
@@ -338,6 +347,9 @@ func readSlice(raw []byte) (*slice, string, *Interruption) {
 	if q.direction != "in" && q.direction != "out" {
 		return nil, "", problem(http.StatusBadRequest, "invalid_request", "direction", fmt.Sprintf("the field direction is %q; use in for what the user says and out for what the model says", clip(q.direction, 40)))
 	}
+	if lone(d.raw(at[3])) {
+		return nil, "", problem(http.StatusBadRequest, "invalid_json", "text", "the field text holds half of a character (one \\u escape of a pair): cut texts between characters; in JavaScript, keep a pair of surrogates together")
+	}
 	q.Text, q.Done = text(3), at[4] >= 0 && string(d.raw(at[4])) == "true"
 	if at[7] >= 0 {
 		if q.direction != "in" || !q.Done {
@@ -345,6 +357,10 @@ func readSlice(raw []byte) (*slice, string, *Interruption) {
 		}
 		history := bytes.TrimSpace(d.raw(at[7]))
 		q.History = string(bytes.TrimSpace(history[1 : len(history)-1]))
+	}
+	q.Heal = at[8] >= 0 && string(d.raw(at[8])) == "true"
+	if q.Heal && at[7] < 0 {
+		return nil, "", problem(http.StatusBadRequest, "invalid_request", "heal", "the field heal says what becomes of the history; send it with history or leave it out")
 	}
 	return q, text(6), nil
 }
@@ -422,3 +438,22 @@ func ends(v string) bool {
 }
 
 func runes(text []byte) int64 { return int64(utf8.RuneCount(text)) }
+
+// lone tells whether a quoted string has an escape of a surrogate without its other half.
+func lone(quoted []byte) bool {
+	for i := 0; i+1 < len(quoted); i++ {
+		if quoted[i] != '\\' {
+			continue
+		}
+		if quoted[i+1] != 'u' {
+			i++
+			continue
+		}
+		r, n, _ := unicodeEscape(quoted[i:])
+		if r == utf8.RuneError && n == 6 && !bytes.EqualFold(quoted[i:i+6], []byte(`\ufffd`)) {
+			return true
+		}
+		i += max(n, 2) - 1
+	}
+	return false
+}

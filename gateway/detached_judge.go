@@ -115,7 +115,7 @@ func (w *watching) say(g *Gateway, a *ScreenAnswer, given int64) {
 	a.From, a.Text = given, string(w.unsaid)
 	a.Releasable = max(given, w.total)
 	a.Verdict, a.Action = w.verdict(), "show"
-	if a.Text == "" {
+	if a.Text == "" && a.State != "ended" {
 		a.Action = "wait"
 	}
 	a.Findings = summary(w.c.sorted())
@@ -151,6 +151,7 @@ func (w *watching) record(g *Gateway, in exchange.Intent, outcome exchange.Outco
 // judgedInput is what becomes of what a user says.
 type judgedInput struct {
 	texts    []string      // of the messages, masked
+	history  []ScreenTurn  // messages before the last that must be replaced
 	no       *Interruption // a refusal or guidance, or that it cannot be looked at
 	approved *approved     // an answer that the application is to give in place of its model's
 }
@@ -187,19 +188,37 @@ func (g *Gateway) judgeInput(ctx context.Context, c *call, messages []byte, para
 		_ = approvedAnswer(ctx, g, c) // what it cannot do it has noted
 		given, c.approved = c.approved, nil
 	}
-	var sent struct {
-		Messages []struct {
-			Content json.RawMessage `json:"content"`
-		} `json:"messages"`
-	}
-	if err := json.Unmarshal(c.sent(), &sent); err != nil {
+	was, err := messagesOf(c.request.raw)
+	if err != nil {
 		return judgedInput{}, guardUnavailable("privacy_in")
 	}
-	j := judgedInput{texts: make([]string, len(sent.Messages)), approved: given}
-	for i, m := range sent.Messages {
-		_ = json.Unmarshal(m.Content, &j.texts[i]) // content in parts stays empty; callers that need it send strings
+	sent, err := messagesOf(c.sent())
+	if err != nil || len(sent) != len(was) {
+		return judgedInput{}, guardUnavailable("privacy_in")
+	}
+	j := judgedInput{texts: make([]string, len(sent)), approved: given}
+	for i, m := range sent {
+		var said struct {
+			Content json.RawMessage `json:"content"`
+		}
+		if err := json.Unmarshal(m, &said); err != nil {
+			return judgedInput{}, guardUnavailable("privacy_in")
+		}
+		_ = json.Unmarshal(said.Content, &j.texts[i]) // content in parts stays empty; callers that need it send strings
+		if i < len(sent)-1 && !bytes.Equal(m, was[i]) {
+			j.history = append(j.history, ScreenTurn{Index: i, Message: m})
+		}
 	}
 	return j, nil
+}
+
+// messagesOf are the messages of a request, as they stand.
+func messagesOf(raw []byte) ([]json.RawMessage, error) {
+	var q struct {
+		Messages []json.RawMessage `json:"messages"`
+	}
+	err := json.Unmarshal(raw, &q)
+	return q.Messages, err
 }
 
 // say fills in what is said of an input of so many characters.
@@ -219,7 +238,7 @@ func (j judgedInput) say(g *Gateway, c *call, a *ScreenAnswer) {
 	a.Text = j.texts[len(j.texts)-1]
 	a.Releasable = int64(utf8.RuneCountInString(a.Text))
 	a.Verdict, a.Action = string(exchange.Allow), "show"
-	if c.masked {
+	if a.History = j.history; c.masked || len(j.history) > 0 {
 		a.Verdict = string(exchange.Mask)
 	}
 	if j.approved != nil {

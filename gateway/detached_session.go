@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/screening"
 )
@@ -269,7 +270,9 @@ func (g *Gateway) advance(ctx context.Context, c *call, e *live, p *progress, to
 	if p.row.State != screening.Open {
 		p.row.Until = now.Add(screeningKept).UnixMilli()
 	}
-	a.State = string(p.row.State)
+	if a.State = string(p.row.State); p.row.State == screening.Ended && a.Action == "wait" {
+		a.Action = "show" // nothing comes any more
+	}
 	p.note.Last = a
 	p.note.Last.Text = ""
 	for i := range slices {
@@ -308,9 +311,13 @@ func (g *Gateway) advance(ctx context.Context, c *call, e *live, p *progress, to
 // end makes the final record and the end of the text durable together.
 func (g *Gateway) end(c *call, p *progress, record exchange.Record, content *exchange.Content, slices []screening.Slice) error {
 	p.row.Sealed = p.seal("note", 0, p.note)
-	return g.finishDetached(c, record, content, func(ctx context.Context, tx *sql.Tx) error {
+	err := g.finishDetached(c, record, content, func(ctx context.Context, tx *sql.Tx) error {
 		return g.o.Screenings.Apply(ctx, tx, screening.Change{After: p.row, Slices: slices})
 	})
+	if store.IsUnique(err) { // another node has ended it with the same slices
+		return errors.Join(screening.ErrMoved, err)
+	}
+	return err
 }
 
 // judgeSlices judges an input that has come whole.
@@ -332,7 +339,7 @@ func (g *Gateway) judgeSlices(ctx context.Context, c *call, p *progress, todo []
 	var history string
 	for _, s := range todo {
 		text.WriteString(s.Text)
-		history = s.History
+		history, c.rewrites = s.History, s.Heal
 	}
 	messages := userMessage(text.String())
 	if len(history) > 0 {

@@ -3,7 +3,10 @@ package gateway
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -87,4 +90,14 @@ func writeError(w http.ResponseWriter, in *Interruption, exchangeID string) {
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(in.Status)
 	_, _ = w.Write(body) // the client may have gone; there is nobody left to tell
+}
+
+// shape says what is wrong with a body's shape in the words of JSON.
+func shape(err error) string {
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) {
+		what := map[reflect.Kind]string{reflect.String: "a string", reflect.Slice: "a list", reflect.Map: "an object", reflect.Struct: "an object", reflect.Bool: "true or false", reflect.Pointer: "a string"}[kind.Type.Kind()]
+		return fmt.Sprintf("%s is a JSON %s and must be %s", cmp.Or(kind.Field, "it"), kind.Value, cmp.Or(what, "a number"))
+	}
+	return err.Error()
 }

@@ -245,11 +245,11 @@ func privacyIn(_ context.Context, g *Gateway, c *call) *Interruption {
 		}
 		text := c.request.doc.text(t.node)
 		looked += len(text)
-		fill := byte('*')
+		masking := privacy.Mask
 		if looksJSON(text) || strings.HasSuffix(t.channel, "arguments") {
-			fill = '0' // a star would break a number
+			masking = privacy.MaskJSON // a star would break a number
 		}
-		masked, spans := privacy.MaskWith(c.scratch[:0], text, fill)
+		masked, spans := masking(c.scratch[:0], text)
 		c.scratch = masked[:0]
 		for _, s := range spans {
 			c.found(exchange.Finding{Where: "in", Channel: t.channel, Category: string(s.Kind), Tier: "mask", Detector: "privacy", Artefact: privacy.Version, Start: s.Start, End: s.End})

@@ -16,8 +16,11 @@ import (
 // refused each time, one question would end the conversation for good. So what was refused is neutralised where history brings
 // it back: the model is shown a placeholder, the record says so, and only what is new is judged for the user.
 
-// heals tells whether refused turns of the history are neutralised for this service.
-func (c *call) heals() bool { return c.service.History == "" || c.service.History == "heal" }
+// heals tells whether refused turns of the history are neutralised for this service. An application that asks its model itself must put
+// the placeholders in their place; one that does not say that it does sends the turns as they are, and then the whole is refused.
+func (c *call) heals() bool {
+	return (c.service.History == "" || c.service.History == "heal") && (c.via == "" || c.rewrites)
+}
 
 // answeredTurn is the last turn of the model that the user's side has replied to, -1 when there is none: what stands up to there
 // is history.

@@ -368,11 +368,11 @@ func (s *inputScreen) mask() {
 		}
 		text := stars(t.text, t.masks)
 		if private {
-			fill := byte('*')
+			mask := privacy.Mask
 			if looksJSON(t.text) || strings.HasSuffix(t.node.channel, "arguments") {
-				fill = '0'
+				mask = privacy.MaskJSON
 			}
-			text, _ = privacy.MaskWith(nil, text, fill)
+			text, _ = mask(nil, text)
 		}
 		n := c.request.doc.nodes[t.node.node]
 		c.edits = slices.DeleteFunc(c.edits, func(e edit) bool { return e.start == int(n.start) })

@@ -16,6 +16,7 @@ type ScreenSlice struct {
 	Direction string          `json:"direction"`      // in, out
 	User      string          `json:"user,omitempty"`
 	History   []ScreenMessage `json:"history,omitempty"` // the messages before, with the last slice of an input
+	Heal      bool            `json:"heal,omitempty"`    // the application sends what comes back in history in place of those messages
 }
 
 // ScreenMessage is one message of a history; content may be in parts, as in chat requests.

@@ -50,7 +50,7 @@ func TestOpenAPISaysWhatIsThere(t *testing.T) {
 			t.Errorf("%s describes %d fields, %d are there", schema, len(properties), len(fields))
 		}
 	}
-	full, err := json.Marshal(ScreenSlice{Session: "s", Channel: "content", Text: "你好", Done: true, Direction: "in", User: "demo", History: []ScreenMessage{{"user", "早"}}})
+	full, err := json.Marshal(ScreenSlice{Session: "s", Channel: "content", Text: "你好", Done: true, Direction: "in", User: "demo", History: []ScreenMessage{{"user", "早"}}, Heal: true})
 	must(t, err)
 	has("gateway.ScreenSlice", full, true)
 	r := h.post("/v1/hegui/screen", string(full))

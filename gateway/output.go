@@ -99,7 +99,7 @@ func (o *output) newChannel(name, prefix, suffix string) *channel {
 	if o.mask != "off" {
 		x.mask = privacy.NewStream()
 		if strings.HasSuffix(name, "arguments") || name == contentChannel && o.c.request.json {
-			x.mask.Fill = '0' // a star would break a number
+			x.mask = privacy.NewJSONStream() // a star would break a number
 		}
 	}
 	return x

@@ -30,6 +30,13 @@ type Actor struct {
 	ID   string `json:"id"`   // staff id, user pseudonym, application id; never a name or a contact
 }
 
+// Person tells whether the actor is somebody who can stand for a decision: a staff member, in the console or named to a command.
+// Commands that nobody is named to act as hegui. Who did the one and who the other of two signatures is told by ID alone: the
+// same person may use console and command line.
+func (a Actor) Person() bool {
+	return a.ID != "" && (a.Kind == "staff" || a.Kind == "cli" && a.ID != "hegui")
+}
+
 // Event is one line of evidence. Body must hold no personal information and at most MaxBody bytes.
 type Event struct {
 	Log  string          `json:"log"`  // origin of the tree it stands in

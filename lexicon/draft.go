@@ -384,7 +384,7 @@ func (r *Register) Propose(ctx context.Context, who journal.Actor, revision int6
 	if err := checkNote(note); err != nil {
 		return err
 	}
-	if !person(who) {
+	if !who.Person() {
 		return &InvalidError{Field: "by", Value: who.ID, Mend: "name the staff member who proposes it"}
 	}
 	d, err := r.ready(ctx, revision)
@@ -412,7 +412,7 @@ func (r *Register) Propose(ctx context.Context, who journal.Actor, revision int6
 
 // Approve publishes the draft that somebody else proposed. The version is the proposer's, approved by who.
 func (r *Register) Approve(ctx context.Context, who journal.Actor, revision int64) (Version, error) {
-	if !person(who) {
+	if !who.Person() {
 		return Version{}, &InvalidError{Field: "by", Value: who.ID, Mend: "name the staff member who approves it"}
 	}
 	d, err := r.ready(ctx, revision)

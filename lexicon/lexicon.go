@@ -26,7 +26,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/measures"
 	"github.com/hegui/hegui/moderation"
 )
@@ -302,10 +301,4 @@ func checkFields(e moderation.Entry) error {
 		return nil
 	}
 	return bad("tier", string(e.Tier), "use block, signal, observe or quarantine")
-}
-
-// person tells whether an actor is somebody who can stand for a decision: a staff member, in the console or named to a
-// command. Commands that nobody is named to act as "hegui".
-func person(a journal.Actor) bool {
-	return a.ID != "" && (a.Kind == "staff" || a.Kind == "cli" && a.ID != "hegui")
 }

@@ -115,7 +115,7 @@ func (r *Register) ProposeRollback(ctx context.Context, who journal.Actor, n int
 	if err := checkNote(note); err != nil {
 		return Return{}, err
 	}
-	if !person(who) {
+	if !who.Person() {
 		return Return{}, &InvalidError{Field: "by", Value: who.ID, Mend: "name the staff member who proposes it"}
 	}
 	b, err := r.readyBack(ctx, n, measured)
@@ -169,7 +169,7 @@ func (r *Register) Proposed(ctx context.Context) (*Return, error) {
 // ApproveRollback puts the version in force again that somebody else has asked for. The new version is the proposer's,
 // approved by who.
 func (r *Register) ApproveRollback(ctx context.Context, who journal.Actor, n int) (Version, error) {
-	if !person(who) {
+	if !who.Person() {
 		return Version{}, &InvalidError{Field: "by", Value: who.ID, Mend: "name the staff member who approves it"}
 	}
 	proposed, err := r.Proposed(ctx)
@@ -215,7 +215,7 @@ func (w *Workbench) Restore(ctx context.Context, who journal.Actor, n int, note 
 		return Version{}, b, err
 	}
 	v, err := w.Rollback(ctx, who, n, note, b)
-	if errors.Is(err, ErrNeedsSecond) && person(who) {
+	if errors.Is(err, ErrNeedsSecond) && who.Person() {
 		proposed, failed := w.ProposeRollback(ctx, who, n, note, b)
 		if failed != nil {
 			return v, b, failed

@@ -56,6 +56,7 @@ type Case struct {
 	Entry    string  // entry of a lexicon, empty for others
 	Form     Form    // disguise, of a lexicon's hit
 	Score    float64 // 0 to 1, of a detector that gives one
+	Ordered  bool    // an entry that stands on an order (EmergencyPrefix): no row lets it go on
 }
 
 // Decision is a policy's word on a finding.
@@ -174,11 +175,12 @@ func hashPolicy(text []byte) string {
 
 // Table is a policy at one Place: rows that cannot match there are gone, the others are sorted by risk and tier.
 type Table struct {
-	place Place
-	risks map[string]int
-	cells [][]cell // by risk (the last is every other category), then tier
-	acts  [][]bool // any reachable row of the cell does something
-	masks bool     // a hit of another detector than the lexicon can be masked
+	place   Place
+	risks   map[string]int
+	cells   [][]cell // by risk (the last is every other category), then tier
+	acts    [][]bool // any reachable row of the cell does something
+	ordered Decision // about entries that stand on an order
+	masks   bool     // a hit of another detector than the lexicon can be masked
 }
 
 // cell is a row with its decision as it stands at the place.
@@ -221,13 +223,14 @@ func (p *Policy) table(place Place) *Table {
 		ids = append(ids, r.ID)
 	}
 	ids = append(ids, "")
+	t.ordered = Decision{Action: Blocked, Row: "emergency", Reason: "content_filter"}.at(place)
 	t.cells, t.acts = make([][]cell, 0, len(ids)*len(tiers)), make([][]bool, len(ids))
 	for i, id := range ids {
 		t.acts[i] = make([]bool, len(tiers))
 		for k, tier := range tiers {
 			cells := p.cells(place, id, tier)
 			for _, c := range cells {
-				t.acts[i][k] = t.acts[i][k] || c.decision.Action != Allow
+				t.acts[i][k] = t.acts[i][k] || c.decision.Action != Allow || tier == Block // which an order may ask for at any time
 				t.masks = t.masks || c.decision.Action == Mask && c.row.others()
 			}
 			t.cells = append(t.cells, cells)
@@ -291,6 +294,14 @@ func (t *Table) cell(category string, tier Tier) int {
 func (t *Table) Decide(c Case) Decision { return *t.decide(&c) }
 
 func (t *Table) decide(c *Case) *Decision {
+	d := t.first(c)
+	if c.Ordered && !d.Action.Stricter(Mask) {
+		return &t.ordered
+	}
+	return d
+}
+
+func (t *Table) first(c *Case) *Decision {
 	cells := t.cells[t.cell(c.Category, c.Tier)]
 	for i := range cells {
 		if r := cells[i].row; r == nil || r.holds(c, t) {

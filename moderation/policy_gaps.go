@@ -93,3 +93,23 @@ func (t *Table) letsAll(risk string) bool {
 func (t *Table) letsSome(risk string) bool {
 	return slices.ContainsFunc(t.cells[t.cell(risk, Block)], func(c cell) bool { return !c.decision.Action.Stricter(Mask) })
 }
+
+// Looser lists for which risks and tiers a service that follows another profile than its own would let more through, as "A1f signal"; nil when
+// for none. What expressions say of single entries is not tried (Differences).
+func (p *Policy) Looser(service, own, other string) []string {
+	var out []string
+	tried := append(attempts(dimensions(p, p), "in"), attempts(dimensions(p, p), "out")...)
+	for _, risk := range measures.Risks() {
+		for _, tier := range tiers {
+			if slices.ContainsFunc(tried, func(a attempt) bool {
+				a.c.Category, a.c.Tier, a.place.Scene.Service = risk.ID, tier, service
+				was, is := a.place, a.place
+				was.Profile, is.Profile = own, other
+				return p.At(was).Decide(a.c).Action.Stricter(p.At(is).Decide(a.c).Action)
+			}) {
+				out = append(out, risk.ID+" "+string(tier))
+			}
+		}
+	}
+	return out
+}

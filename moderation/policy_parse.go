@@ -382,7 +382,7 @@ func (p *Policy) try(t *policyTest, l *Lexicon) Decision {
 	scene := Scene{Service: t.Service, Direction: t.Direction, User: t.User}
 	table := p.At(Place{Scene: scene, Profile: t.Profile, OnViolation: t.OnViolation})
 	if f := t.Finding; f != nil {
-		return table.Decide(Case{f.Category, f.Tier, f.Severity, f.Detector, f.Entry, f.Form, f.Score})
+		return table.Decide(Case{Category: f.Category, Tier: f.Tier, Severity: f.Severity, Detector: f.Detector, Entry: f.Entry, Form: f.Form, Score: f.Score})
 	}
 	worst := Decision{Action: Allow, Row: "default"}
 	for _, f := range l.ScanIn(scene, []byte(t.Text)) {
@@ -395,5 +395,8 @@ func (p *Policy) try(t *policyTest, l *Lexicon) Decision {
 
 // CaseOf is a lexicon's finding as a policy sees it.
 func CaseOf(f Finding) Case {
-	return Case{Category: f.Category, Tier: f.Tier, Severity: f.Severity, Detector: KindLexicon, Entry: f.Entry, Form: f.Form}
+	return Case{Category: f.Category, Tier: f.Tier, Severity: f.Severity, Detector: KindLexicon, Entry: f.Entry, Form: f.Form, Ordered: strings.HasPrefix(f.Entry, EmergencyPrefix)}
 }
+
+// EmergencyPrefix begins the ids of entries that were put in force on an order: no row of a policy lets a hit of them go on.
+const EmergencyPrefix = "emergency-"

@@ -37,26 +37,80 @@ func Scan(text []byte) []Span {
 // four digits (138****5678), an identity number its first three and last two, a card its last four, an address its first
 // letter and domain; every other digit or letter of a find becomes '*', separators and the number of characters stay. A
 // number that runs on into an address (138 1234 5678@example.com) is one address. Masking what is masked changes nothing.
-func Mask(dst, text []byte) ([]byte, []Span) { return MaskWith(dst, text, '*') }
-
-// MaskWith is Mask with another character than '*': '0' keeps a number in JSON a number.
-func MaskWith(dst, text []byte, fill byte) ([]byte, []Span) {
+func Mask(dst, text []byte) ([]byte, []Span) {
 	spans := Scan(text)
-	return mask(dst, text, 0, spans, fill), spans
+	return mask(dst, text, 0, spans, nil), spans
 }
 
-// mask appends text, which stands at base in the whole, with the spans masked.
-func mask(dst, text []byte, base int, spans []Span, fill byte) []byte {
+// MaskJSON is Mask for a text that a parser will read as JSON: a find that is a number, in no string, becomes another number that is nobody's,
+// a one and noughts.
+func MaskJSON(dst, text []byte) ([]byte, []Span) {
+	spans := Scan(text)
+	return mask(dst, text, 0, spans, &quotes{}), spans
+}
+
+// quotes tells whether a place of a JSON text is inside a string.
+type quotes struct{ in, escaped bool }
+
+func (q *quotes) read(text []byte) {
+	for _, c := range text {
+		switch {
+		case q.escaped:
+			q.escaped = false
+		case q.in && c == '\\':
+			q.escaped = true
+		case c == '"':
+			q.in = !q.in
+		}
+	}
+}
+
+// mask appends text, which stands at base in the whole, with the spans masked. q is not nil in a JSON text and stands at its beginning;
+// it is taken to its end.
+func mask(dst, text []byte, base int, spans []Span, q *quotes) []byte {
 	at := 0
 	for _, s := range spans {
-		dst = append(dst, text[at:s.Start-base]...)
-		dst = maskOne(dst, text[s.Start-base:s.End-base], s.Kind, fill)
+		before, find := text[at:s.Start-base], text[s.Start-base:s.End-base]
+		dst = append(dst, before...)
+		if q != nil {
+			q.read(before)
+		}
+		if q != nil && !q.in && s.Kind != Email {
+			dst = nobody(dst, find)
+		} else {
+			dst = maskOne(dst, find, s.Kind)
+		}
+		if q != nil {
+			q.read(find)
+		}
 		at = s.End - base
+	}
+	if q != nil {
+		q.read(text[at:])
 	}
 	return append(dst, text[at:]...)
 }
 
-func maskOne(dst, find []byte, kind Kind, fill byte) []byte {
+// nobody writes a number of as many digits that is no telephone number, card or identity number.
+func nobody(dst, find []byte) []byte {
+	first := true
+	for i := 0; i < len(find); {
+		n, size := digit(find, i)
+		switch {
+		case n >= 0 && first:
+			dst, first = append(dst, '1'), false
+		case n >= 0:
+			dst = append(dst, '0')
+		default:
+			dst = append(dst, find[i:i+size]...)
+		}
+		i += size
+	}
+	return dst
+}
+
+func maskOne(dst, find []byte, kind Kind) []byte {
+	const fill = '*'
 	if kind == Email {
 		for i := 0; find[i] != '@'; {
 			_, size := digit(find, i)
@@ -107,15 +161,18 @@ func maskOne(dst, find []byte, kind Kind, fill byte) []byte {
 // Stream masks a channel while it streams: it holds back only what could still be part of a find, at most holdMax bytes.
 // Its output depends on the text alone, never on how it was cut. Not safe for concurrent use.
 type Stream struct {
-	Fill byte   // what replaces a character, '*' unless changed before the first Write
-	buf  []byte // lookBehind bytes already given out, then what is held
-	from int    // where the held part of buf begins
-	base int    // offset of buf in the whole text
+	q    *quotes // nil: the text is not JSON
+	buf  []byte  // lookBehind bytes already given out, then what is held
+	from int     // where the held part of buf begins
+	base int     // offset of buf in the whole text
 	out  []byte
 }
 
 // NewStream starts at offset 0 of an empty text.
-func NewStream() *Stream { return &Stream{Fill: '*'} }
+func NewStream() *Stream { return &Stream{} }
+
+// NewJSONStream masks as MaskJSON does.
+func NewJSONStream() *Stream { return &Stream{q: &quotes{}} }
 
 // Write returns masked text that is final, valid until the next call, and the finds completed (offsets in the whole
 // unmasked text).
@@ -136,7 +193,7 @@ func (s *Stream) step(chunk []byte, final bool) ([]byte, []Span) {
 		spans[i].Start += s.base
 		spans[i].End += s.base
 	}
-	s.out = mask(s.out[:0], s.buf[s.from:upTo], s.base+s.from, spans, s.Fill)
+	s.out = mask(s.out[:0], s.buf[s.from:upTo], s.base+s.from, spans, s.q)
 	s.from = upTo
 	return s.out, spans
 }

@@ -1,6 +1,7 @@
 package privacy
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -57,12 +58,25 @@ func TestMask(t *testing.T) {
 	}
 }
 
+// In JSON a number stays one and becomes nobody's; what stands in a string is starred as elsewhere.
+func TestMaskJSON(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"b":"13812345678","n":13812345678}`:             `{"b":"138****5678","n":10000000000}`,
+		`["\" 13812345678", 13812345678]`:                 `["\" 138****5678", 10000000000]`,
+		`{"id":110101199003077758,"m":"a.b@example.com"}`: `{"id":100000000000000000,"m":"a**@example.com"}`,
+	} {
+		got, _ := MaskJSON(nil, []byte(in))
+		if string(got) != want || !json.Valid(got) {
+			t.Errorf("%s\n got %s\nwant %s", in, got, want)
+		}
+	}
+}
+
 // pieces are strewn into random text; most are finds or nearly so.
 var pieces = []string{"13812345678", "138-1234-5678", "+86 138 1234 5678", "110101199003077758", "6222021234567890128", "卡4111 1111 1111 1111",
-	"a.b@example.com", "１３８１２３４５６７８", " ", "-", ".", "@", "+", "x", "X", "1", "86", "电话", "卡", "。", "word", "\xef", "\xef\xbc", "４"}
+	"a.b@example.com", "１３８１２３４５６７８", " ", "-", ".", "@", "+", "x", "X", "1", "86", "电话", "卡", "。", "word", "\"", "\\", ":", "\xef", "\xef\xbc", "４"}
 
-func streamed(cuts []int, text []byte) (string, []Span) {
-	s := NewStream()
+func streamed(s *Stream, cuts []int, text []byte) (string, []Span) {
 	var out []byte
 	var spans []Span
 	at := 0
@@ -82,12 +96,16 @@ func TestStreamEqualsMaskForAnyCut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := []byte(strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 30).Draw(t, "text"), ""))
 		cuts := rapid.SliceOfN(rapid.IntRange(0, 9), 0, 60).Draw(t, "cuts")
-		want, spans := Mask(nil, text)
-		got, seen := streamed(cuts, text)
+		masking, stream := Mask, NewStream()
+		if rapid.Bool().Draw(t, "JSON") {
+			masking, stream = MaskJSON, NewJSONStream()
+		}
+		want, spans := masking(nil, text)
+		got, seen := streamed(stream, cuts, text)
 		if got != string(want) || len(seen) != len(spans) {
 			t.Fatalf("text %q cuts %v\n got %q %v\nwant %q %v", text, cuts, got, seen, want, spans)
 		}
-		if again, _ := Mask(nil, want); string(again) != string(want) {
+		if again, _ := masking(nil, want); string(again) != string(want) {
 			t.Fatalf("%q is masked to %q, then to %q", text, want, again)
 		}
 		for i := range spans {
@@ -116,8 +134,12 @@ func FuzzMask(f *testing.F) {
 	f.Add([]byte("138 1234 5678@x.com"), uint64(2))
 	f.Add([]byte("a@13812345678.com 110101 19900307 7758 卡 6222 0212 3456 7890 128"), uint64(3))
 	f.Fuzz(func(t *testing.T, text []byte, seed uint64) {
-		want, _ := Mask(nil, text)
-		if again, _ := Mask(nil, want); string(again) != string(want) {
+		masking, stream := Mask, NewStream()
+		if seed%2 == 1 {
+			masking, stream = MaskJSON, NewJSONStream()
+		}
+		want, _ := masking(nil, text)
+		if again, _ := masking(nil, want); string(again) != string(want) {
 			t.Fatalf("%q is masked to %q, then to %q", text, want, again)
 		}
 		rng := rand.New(rand.NewPCG(seed, 1))
@@ -125,7 +147,7 @@ func FuzzMask(f *testing.F) {
 		for i := range cuts {
 			cuts[i] = rng.IntN(12)
 		}
-		if got, _ := streamed(cuts, text); got != string(want) {
+		if got, _ := streamed(stream, cuts, text); got != string(want) {
 			t.Fatalf("%q cut %v: %q, whole %q", text, cuts, got, want)
 		}
 	})

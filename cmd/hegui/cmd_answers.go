@@ -29,7 +29,7 @@ type answersImportCmd struct {
 }
 
 func (answersImportCmd) Help() string {
-	return "Examples:\n  hegui answers import 代答.xlsx --by wang\n  hegui answers import answers.jsonl\n\nOne bad line refuses the whole file. What did not change is left alone; the rest becomes drafts, which another person approves."
+	return "Examples:\n  hegui answers import 代答.xlsx --by wang\n  hegui answers import answers.jsonl --by wang\n\nOne bad line refuses the whole file. What did not change is left alone; the rest becomes drafts, which another person approves."
 }
 
 func (c answersImportCmd) Run(ctx context.Context, o out) error {

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hegui/hegui/emergency"
@@ -249,4 +251,25 @@ func moment(field, text string, end bool) (time.Time, error) {
 		t = t.AddDate(0, 0, 1)
 	}
 	return t, nil
+}
+
+// stricter holds a period to its name: with its profile the policy lets nothing through that it stops without.
+func (in *installation) stricter(_ context.Context, m emergency.Measure) error {
+	p, err := in.config.policy()
+	if err != nil {
+		return err
+	}
+	for _, s := range in.services.Services() {
+		if len(m.Services) > 0 && !slices.Contains(m.Services, s.ID) {
+			continue
+		}
+		if looser := p.Looser(s.ID, s.Profile, m.Profile); len(looser) > 0 {
+			more := ""
+			if len(looser) > 6 {
+				looser, more = looser[:6], ", …"
+			}
+			return &emergency.InvalidError{Field: "profile", Value: m.Profile, Mend: fmt.Sprintf("the policy lets more through for service %s with this profile than without it (%s%s), so it is not stricter; name another, or change the policy", s.ID, strings.Join(looser, ", "), more)}
+		}
+	}
+	return nil
 }

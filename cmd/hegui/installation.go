@@ -151,7 +151,7 @@ func openInstallation(ctx context.Context, c configFile, readOnly bool) (in *ins
 	if in.answers, err = answers.Open(ctx, in.db, in.journal); err != nil {
 		return in, err
 	}
-	if in.emergency, err = emergency.Open(ctx, in.db, in.journal); err != nil {
+	if in.emergency, err = emergency.Open(ctx, in.db, in.journal, in.stricter); err != nil {
 		return in, err
 	}
 	if in.lexicon, err = in.workbench(ctx); err != nil {

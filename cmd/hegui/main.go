@@ -157,7 +157,7 @@ func wrongUse(err error) bool {
 	)
 	for _, refused := range []error{service.ErrUnknownKey, service.ErrRevokedKey, users.ErrNotSuspended, users.ErrErased, operator.ErrLastOwner, operator.ErrLoginTaken,
 		lexicon.ErrUnknown, lexicon.ErrNoVersion, lexicon.ErrEmptyDraft, lexicon.ErrNoProposal, lexicon.ErrNoRollback, lexicon.ErrSamePerson, lexicon.ErrNotMeasured,
-		emergency.ErrUnknown, emergency.ErrSamePerson, emergency.ErrState, answers.ErrUnknown, answers.ErrState, answers.ErrSamePerson} {
+		emergency.ErrUnknown, emergency.ErrSamePerson, emergency.ErrNobody, emergency.ErrNoSignature, emergency.ErrState, answers.ErrUnknown, answers.ErrState, answers.ErrSamePerson, answers.ErrNobody} {
 		if errors.Is(err, refused) {
 			return true
 		}
