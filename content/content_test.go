@@ -11,6 +11,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -518,16 +519,31 @@ func TestWaive(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if bad, err := b.Altered(ctx); err != nil || len(bad) != 1 || bad[0] != list2(t, b).ID {
+		changed := b.second().ID
+		if bad, err := b.Altered(ctx); err != nil || len(bad) != 1 || bad[0] != changed {
+			t.Error(bad, err)
+		}
+		if err := b.db.Tx(ctx, func(tx *sql.Tx) error {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM content_unlabelled WHERE content = 'elsewhere'`); err != nil {
+				return err
+			}
+			_, err := tx.ExecContext(ctx, `UPDATE content_unlabelled SET id = 'slipped in'`)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if bad, err := b.Altered(ctx); err != nil || len(bad) != 3 || !slices.Contains(bad, "slipped in") || !slices.Contains(bad, changed) {
 			t.Error(bad, err)
 		}
 	})
 }
 
-func list2(t *testing.T, b *bench) Unlabelled {
+// second is the older of two unlabelled deliveries.
+func (b *bench) second() Unlabelled {
+	b.t.Helper()
 	list, err := b.Waived(context.Background(), "", 0)
 	if err != nil || len(list) != 2 {
-		t.Fatal(list, err)
+		b.t.Fatal(list, err)
 	}
 	return list[1]
 }
