@@ -450,9 +450,21 @@ func TestWaive(t *testing.T) {
 		one, _ := made(t, "01A", 1)
 		b.must(one)
 		good := Unlabelled{Content: "01A", Clause: "协议第 7 条", Recipient: "某公司 李某", Purpose: "影视后期"}
+		bare, _ := made(t, "01C", 3)
+		bare.Explicit = ""
+		b.must(bare)
+		if n, ids, err := b.Unexplained(ctx, b.at); err != nil || n != 1 || len(ids) != 1 || ids[0] != "01C" {
+			t.Error(n, ids, err)
+		}
+		if n, _, err := b.Unexplained(ctx, b.at.Add(time.Second)); err != nil || n != 0 {
+			t.Error(n, err)
+		}
 		u, err := b.Waive(ctx, ann, good)
 		if err != nil || u.Exchange != "X01A" || u.At != b.at || u.Until != time.Date(2027, 5, 24, 8, 0, 0, 0, time.UTC) {
 			t.Fatalf("%+v %v", u, err)
+		}
+		if n, _, err := b.Unexplained(ctx, b.at); err != nil || n != 1 { // 01A has a mark; 01C is still not explained
+			t.Error(n, err)
 		}
 		if _, err := b.Waive(ctx, ann, Unlabelled{Content: "elsewhere", Exchange: "E", Clause: "c", Recipient: "r", Purpose: "p", At: b.at.Add(-time.Hour)}); err != nil {
 			t.Error(err)

@@ -165,6 +165,17 @@ func (l *Ledger) WaivedCount(ctx context.Context) (int64, error) {
 	return n, nil
 }
 
+// Unexplained returns how many items since a moment bear no explicit label though no unlabelled delivery is on record for them, and the ids of the newest, at most 20.
+func (l *Ledger) Unexplained(ctx context.Context, since time.Time) (int64, []string, error) {
+	const which = ` FROM content_item m WHERE m.explicit = 'none' AND m.at_ms >= $1 AND NOT EXISTS (SELECT 1 FROM content_unlabelled u WHERE u.content = m.id)`
+	n, err := store.Row[int64](ctx, l.db.R, `SELECT COUNT(*)`+which, since.UnixMilli())
+	if err != nil || n == 0 {
+		return 0, nil, err
+	}
+	ids, err := store.Rows[string](ctx, l.db.R, `SELECT m.id`+which+` ORDER BY m.at_ms DESC, m.id DESC LIMIT 20`, since.UnixMilli())
+	return n, ids, err
+}
+
 // digestOf is the keyed digest of a whole entry.
 func (l *Ledger) digestOf(u Unlabelled) (string, error) {
 	u.Digest = ""

@@ -372,7 +372,7 @@ func (in *installation) findings(ctx context.Context, portalURL string) []obliga
 	lexicon, _ := in.lexiconFacts(ctx)
 	policy, _ := obligation.PolicyInForce(ctx, in.journal)
 	detectors, _ := obligation.DetectorsInForce(ctx, in.journal)
-	return obligation.Run(ctx, obligation.Evidence{Journal: in.journal, Exchanges: in.exchanges, Services: in.services, Users: in.users,
+	return obligation.Run(ctx, obligation.Evidence{Journal: in.journal, Content: in.content, Exchanges: in.exchanges, Services: in.services, Users: in.users,
 		Staff: in.staff, Lexicon: lexicon, Policy: policy, Detectors: detectors, PortalURL: portalURL, Now: time.Now()})
 }
 
