@@ -126,10 +126,6 @@ func (l *Ledger) Waived(ctx context.Context, before string, limit int) ([]Unlabe
 	if limit > 0 {
 		where += fmt.Sprintf(` LIMIT %d`, limit)
 	}
-	return l.waived(ctx, where, args...)
-}
-
-func (l *Ledger) waived(ctx context.Context, where string, args ...any) ([]Unlabelled, error) {
 	rows, err := store.Rows[struct {
 		ID        string `db:"id"`
 		At        int64  `db:"at_ms"`
@@ -195,18 +191,24 @@ type waiver struct {
 // Verify implements journal.Projection: each unlabelled delivery against its event. What Purge has emptied is not compared.
 func (l *Ledger) Verify(ctx context.Context, events []journal.Event) ([]journal.Damage, error) {
 	var damaged []journal.Damage
+	var rows map[string]Unlabelled // read when the first event asks for them
 	for _, e := range events {
 		var told waiver
 		if e.Verb != journal.LabelWaived || json.Unmarshal(e.Body, &told) != nil {
 			continue // the tree has named a damaged event already
 		}
-		list, err := l.waived(ctx, ` WHERE id = $1`, told.ID)
-		if err != nil {
-			return nil, err
+		if rows == nil {
+			list, err := l.Waived(ctx, "", 0)
+			if err != nil {
+				return nil, err
+			}
+			rows = map[string]Unlabelled{}
+			for _, u := range list {
+				rows[u.ID] = u
+			}
 		}
 		what := "the row is missing"
-		if len(list) == 1 {
-			u := list[0]
+		if u, ok := rows[told.ID]; ok {
 			digest, err := l.digestOf(u)
 			if err != nil {
 				return nil, err
