@@ -12,6 +12,7 @@ import (
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/label"
 	"github.com/hegui/hegui/label/carrier"
+	"github.com/hegui/hegui/label/mark"
 )
 
 // labelCmd has no command that takes a label off, and there will be none (Labelling Measures Art 10).
@@ -52,6 +53,7 @@ type labelled struct {
 	Written string          `json:"written,omitempty"`
 	Format  string          `json:"format,omitempty"`
 	Label   *label.Implicit `json:"label,omitempty"`
+	Sign    label.Sign      `json:"explicit,omitempty"` // what people see or hear; ui: they must be told around it
 	Notice  string          `json:"notice,omitempty"`
 	Error   string          `json:"error,omitempty"`
 }
@@ -81,6 +83,9 @@ func (p places) each(o out, edit func(f *carrier.File, done *labelled) (*carrier
 			fmt.Fprintf(o.stderr, "%s: %s\n", path, done.Error)
 		default:
 			o.printf("%s: %s, %s %s\n", done.Written, done.Format, done.Label.ContentProducer, done.Label.ProduceID)
+			if done.Sign != "" {
+				o.printf("  %s\n", signWords(done.Sign))
+			}
 			if done.Notice != "" {
 				o.printf("  %s\n", done.Notice)
 			}
@@ -230,12 +235,15 @@ type labelAddCmd struct {
 	places
 	Producer string `help:"ContentProducer: provider code or name (default: the installation's)." placeholder:"CODE"`
 	ID       string `help:"ProduceID, of a single file (default: a new one each)." placeholder:"ID"`
+	Explicit string `help:"What people see or hear: auto (a mark on images at the bottom right, a rhythm before WAV sound), none, or where on an image the mark stands." enum:"auto,none,bottom-right,bottom-left,top-right,top-left,bottom,top,left,right" default:"auto"`
 	Source   string `help:"IPTC digital source type beside the label: generated, edited (composite with generated parts) or none." enum:"generated,edited,none" default:"generated"`
 }
 
 func (labelAddCmd) Help() string {
-	return `The label of GB 45438-2025 Annex E goes where the practice guide of the format puts it; pixels and samples stay bit for bit. A file that carries the
-label of another producer or of other content is refused: label propagate adds to it.
+	return `Two labels (GB 45438-2025): words that people see on an image (5.2) or a rhythm that they hear before a WAV recording (5.3), and the label of Annex E
+in the metadata, where the practice guide of the format puts it. With --explicit none, pixels and samples stay bit for bit. Files of other kinds
+get no visible or audible mark; then the page around them must tell. A file that carries the label of another producer or of other content is
+refused: label propagate adds to it.
 
 Examples:
   hegui label add *.png -o labelled --producer 001191110000EXAMPLE00F00000
@@ -259,7 +267,7 @@ func (c labelAddCmd) Run(o out) error {
 		}
 	}
 	source := map[string]string{"generated": label.SourceGenerated, "edited": label.SourceEdited}[c.Source]
-	return c.each(o, func(f *carrier.File, _ *labelled) (*carrier.Edit, error) {
+	return c.each(o, func(f *carrier.File, done *labelled) (*carrier.Edit, error) {
 		id := c.ID
 		if id == "" {
 			id = store.NewID()
@@ -267,8 +275,40 @@ func (c labelAddCmd) Run(o out) error {
 				id = there.Value.ProduceID // its own, labelled again
 			}
 		}
-		return label.Write(f, label.Produced(c.Producer, id), source)
+		l := label.Produced(c.Producer, id)
+		if c.Explicit == "none" {
+			return label.Write(f, l, source)
+		}
+		if _, err := label.Write(f, l, source); err != nil { // before anything is drawn: it may be somebody else's
+			return nil, err
+		}
+		e := label.Explicit{Image: mark.Options{SameFormat: true}}
+		if c.Explicit != "auto" {
+			e.Image.At = mark.Position(c.Explicit)
+		}
+		marked, sign, err := label.Mark(f, e)
+		switch {
+		case errors.Is(err, label.ErrNoSign):
+			marked, sign = f, label.SignUI
+		case err != nil:
+			return nil, err
+		}
+		done.Sign = sign
+		return label.Write(marked, l, source)
 	})
+}
+
+// signWords says what people see or hear of a label.
+func signWords(s label.Sign) string {
+	switch s {
+	case label.SignMark:
+		return "visible: words on the image"
+	case label.SignRhythm:
+		return "audible: the rhythm before the content"
+	case label.SignClip:
+		return "audible: a spoken clip"
+	}
+	return "nothing visible or audible can be written into this file here; tell people around it (GB 45438-2025 5.6)"
 }
 
 // producer is the code that labels carry.

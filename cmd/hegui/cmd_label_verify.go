@@ -16,7 +16,8 @@ type labelVerifyCmd struct {
 
 func (labelVerifyCmd) Help() string {
 	return `Every place and wrapping in use is read. A label that does not conform is reported as that, never as missing; a file that cannot be read whole is
-inconclusive.
+inconclusive. Words on images and the rhythm in WAV recordings are looked for too; they do not change the verdict, for a mark may be drawn in ways that are
+not known here.
 
 Exit: 0 all carry a conforming label, 1 a label does not conform, 3 a file carries none, 10 a file is inconclusive; of several files the worst.
 
@@ -26,7 +27,8 @@ Example:
 
 // verified is a line of label verify.
 type verified struct {
-	File string `json:"file"`
+	File     string     `json:"file"`
+	Explicit label.Seen `json:"explicit"`
 	label.Report
 }
 
@@ -40,7 +42,7 @@ func (c labelVerifyCmd) Run(o out) error {
 	bar := newBar(o.stderr, len(files))
 	for _, path := range files {
 		bar.at(path)
-		v := verified{File: path, Report: verifyFile(path)}
+		v := verifyFile(path)
 		bar.clear()
 		code := map[label.Verdict]int{label.Compliant: exitOK, label.NotFound: exitNotFound, label.Noncompliant: exitFinding, label.Inconclusive: exitFailure}[v.Verdict]
 		if rank[code] > rank[worst] {
@@ -60,13 +62,13 @@ func (c labelVerifyCmd) Run(o out) error {
 	return exitError(worst)
 }
 
-func verifyFile(path string) label.Report {
+func verifyFile(path string) verified {
 	f, file, err := openFile(path)
 	if err != nil {
-		return label.Report{Verdict: label.Inconclusive, Labels: []label.Found{}, Faults: []label.Fault{}, Reason: err.Error(), Err: err}
+		return verified{path, label.Seen{Sign: label.SignNone}, label.Report{Verdict: label.Inconclusive, Labels: []label.Found{}, Faults: []label.Fault{}, Reason: err.Error(), Err: err}}
 	}
 	defer func() { _ = f.Close() }()
-	return label.Verify(file)
+	return verified{path, label.LookExplicit(file), label.Verify(file)}
 }
 
 // verified prints what is known of a file.
@@ -82,6 +84,18 @@ func (o out) verified(v verified) {
 			meaning = fmt.Sprintf("Label %q", l.Value.Label)
 		}
 		o.printf("  %s at byte %d: %s; producer %s, %s; propagator %s, %s\n", l.Place, l.Offset, meaning, l.Value.ContentProducer, l.Value.ProduceID, l.Value.ContentPropagator, l.Value.PropagateID)
+	}
+	switch x := v.Explicit; {
+	case x.Sign != label.SignNone:
+		short := ""
+		if x.Short {
+			short = "; GB 45438-2025 5.2 asks for 5 %"
+		}
+		o.printf("  people see or hear: %s, %s%s\n", x.Sign, x.Detail, short)
+	case x.Looked:
+		o.printf("  people see or hear: nothing that is known here\n")
+	case x.Reason != "":
+		o.printf("  not looked at for a visible or audible mark: %s\n", x.Reason)
 	}
 	for _, f := range v.Faults {
 		o.printf("  %s %s: %s\n", f.Force, f.Code, f.Detail)

@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"io"
 	"net/http"
 	"os"
@@ -55,6 +58,7 @@ func TestScripts(t *testing.T) {
 			"exits":      cmdExits,
 			"keep":       cmdKeep,
 			"guard":      cmdGuard,
+			"picture":    cmdPicture,
 		},
 		RequireExplicitExec: true,
 	})
@@ -297,4 +301,17 @@ func read(t testing.TB, resp *http.Response) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// picture FILE writes a PNG of 480 by 300 pixels.
+func cmdPicture(ts *testscript.TestScript, neg bool, args []string) {
+	img := image.NewNRGBA(image.Rect(0, 0, 480, 300))
+	for y := range 300 {
+		for x := range 480 {
+			img.SetNRGBA(x, y, color.NRGBA{uint8(x / 2), uint8(y / 2), 90, 255})
+		}
+	}
+	var b bytes.Buffer
+	ts.Check(png.Encode(&b, img))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o600))
 }

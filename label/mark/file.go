@@ -86,6 +86,12 @@ func Image(file []byte, o Options) ([]byte, Report, error) {
 
 type writer func(file []byte, o Options, f *fonts) ([]byte, Report, error)
 
+// Format is the kind of image that a file is by its first bytes, as Report.Format has it; "" for those that cannot be marked.
+func Format(file []byte) string {
+	kind, _ := kindOf(file)
+	return kind
+}
+
 // kindOf tells the kind of a file by its first bytes.
 func kindOf(b []byte) (kind string, ok bool) {
 	switch {
