@@ -81,7 +81,7 @@ func operations() []web.Operation {
 		{Method: "GET", Path: "/api/v1/keys", Summary: "List keys; secrets are not kept", Answer: keysAnswer{}, Status: http.StatusOK},
 		{Method: "POST", Path: "/api/v1/keys", Summary: "Issue a key", Body: keyBody{}, Answer: keyAnswer{}, Status: http.StatusCreated},
 		{Method: "POST", Path: "/api/v1/keys/revoke", Summary: "Revoke a key for a reason", Body: revokeBody{}, Answer: idAnswer{}, Status: http.StatusOK},
-	}, append(lexiconOperations(), append(reviewOperations(), classifierOperations()...)...)...)
+	}, append(lexiconOperations(), append(reviewOperations(), append(classifierOperations(), ledgerOperations()...)...)...)...)
 }
 
 // openAPI serves the document of the API.

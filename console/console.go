@@ -15,6 +15,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/hegui/hegui/answers"
+	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/emergency"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/web"
@@ -42,6 +43,7 @@ type Options struct {
 	Answers    *answers.Register                   // approved answers
 	Policy     func() *moderation.Policy           // the one in force; nil, or nil from it: this process serves none
 	Emergency  *emergency.Register                 // what is stricter for a time
+	Content    *content.Ledger                     // what was made here
 	Reviews    *review.Register                    // samples, disputes, trained classifiers
 	Serves     func() (version int, failed string) // the register's version that this process serves with, and why not a newer one
 	Health     func() []upstream.Health
@@ -63,6 +65,7 @@ var files embed.FS
 var views = []string{"login", "link", "today", "exchanges", "exchange", "try", "obligations", "evidence", "event", "verify",
 	"lexicon", "lexiconentries", "lexiconentry", "lexiconimport", "lexicondraft", "lexiconversions", "lexiconversion",
 	"policy", "policytry", "answers", "answer", "review", "sample", "disputes", "classifier", "detectors",
+	"ledger", "ledgeritem", "ledgerfind", "unlabelled",
 	"settings", "keys", "users", "staff", "me"}
 
 // console is the open site.
@@ -78,7 +81,7 @@ func New(o Options) (http.Handler, error) {
 		o.Now = time.Now
 	}
 	for name, missing := range map[string]bool{"Journal": o.Journal == nil, "Verifier": o.Verifier == nil, "Exchanges": o.Exchanges == nil,
-		"Services": o.Services == nil, "Users": o.Users == nil, "Staff": o.Staff == nil, "Lexicon": o.Lexicon == nil, "Words": o.Words == nil, "Reviews": o.Reviews == nil, "Serves": o.Serves == nil, "Health": o.Health == nil,
+		"Services": o.Services == nil, "Users": o.Users == nil, "Staff": o.Staff == nil, "Lexicon": o.Lexicon == nil, "Words": o.Words == nil, "Reviews": o.Reviews == nil, "Content": o.Content == nil, "Serves": o.Serves == nil, "Health": o.Health == nil,
 		"Findings": o.Findings == nil, "Gateway": o.Gateway == nil, "TryKey": o.TryKey == nil, "GatewayURL": o.GatewayURL == nil,
 		"PortalURL": o.PortalURL == nil, "Log": o.Log == nil} {
 		if missing {
@@ -224,6 +227,8 @@ func refusal(err error) error {
 		return answersRefusal(err)
 	case classifierRefusal(err) != nil:
 		return classifierRefusal(err)
+	case ledgerRefusal(err) != nil:
+		return ledgerRefusal(err)
 	case reviewRefusal(err) != nil:
 		return reviewRefusal(err)
 	case errors.As(err, &badUser):

@@ -21,7 +21,7 @@ const maxUpload = 64 << 20
 // maxBody is the limit of a request's body where it is not the usual one.
 func maxBody(r *http.Request) int64 {
 	switch r.URL.Path {
-	case "/lexicon/import", "/api/v1/lexicon/import":
+	case "/lexicon/import", "/api/v1/lexicon/import", "/content/find":
 		return maxUpload
 	}
 	return 0

@@ -67,6 +67,9 @@ func (c *console) refOf(text string) ref {
 	if m := exchangeRef.FindStringSubmatch(text); m != nil {
 		return ref{Text: text, Path: "/exchanges/" + m[1]}
 	}
+	if id, ok := strings.CutPrefix(text, "content:"); ok {
+		return ref{Text: text, Path: "/content/item?id=" + url.QueryEscape(id)}
+	}
 	if strings.HasPrefix(text, "http://") || strings.HasPrefix(text, "https://") {
 		if u, err := url.Parse(text); err == nil && u.Host != "" {
 			return ref{Text: text, External: text}

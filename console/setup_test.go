@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hegui/hegui/answers"
+	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/emergency"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/store"
@@ -37,6 +38,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 // desk is a console over real registers on SQLite.
 type desk struct {
 	answers   *answers.Register
+	content   *content.Ledger
 	emergency *emergency.Register
 	rules     *moderation.Policy
 	t         testing.TB
@@ -133,6 +135,9 @@ func newDesk(t testing.TB) *desk {
 	d.answers, err = answers.Open(ctx, d.db, j)
 	must(err)
 
+	d.content, err = content.Open(ctx, d.db, j, keys.Ticket)
+	must(err)
+
 	h, err := New(Options{
 		Journal: j, Verifier: keys.Verifier, Exchanges: d.exchanges, Services: d.services, Users: d.users, Staff: d.staff,
 		Lexicon: func() *moderation.Lexicon {
@@ -143,7 +148,7 @@ func newDesk(t testing.TB) *desk {
 			must(err)
 			return l
 		},
-		Words: d.words, Answers: d.answers, Emergency: d.emergency, Policy: func() *moderation.Policy { return d.rules }, Reviews: d.reviews,
+		Words: d.words, Answers: d.answers, Content: d.content, Emergency: d.emergency, Policy: func() *moderation.Policy { return d.rules }, Reviews: d.reviews,
 		Serves: func() (int, string) {
 			v, err := d.words.Latest(context.Background())
 			must(err)

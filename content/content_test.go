@@ -11,6 +11,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -449,9 +450,21 @@ func TestWaive(t *testing.T) {
 		one, _ := made(t, "01A", 1)
 		b.must(one)
 		good := Unlabelled{Content: "01A", Clause: "协议第 7 条", Recipient: "某公司 李某", Purpose: "影视后期"}
+		bare, _ := made(t, "01C", 3)
+		bare.Explicit = ""
+		b.must(bare)
+		if n, ids, err := b.Unexplained(ctx, b.at); err != nil || n != 1 || len(ids) != 1 || ids[0] != "01C" {
+			t.Error(n, ids, err)
+		}
+		if n, _, err := b.Unexplained(ctx, b.at.Add(time.Second)); err != nil || n != 0 {
+			t.Error(n, err)
+		}
 		u, err := b.Waive(ctx, ann, good)
 		if err != nil || u.Exchange != "X01A" || u.At != b.at || u.Until != time.Date(2027, 5, 24, 8, 0, 0, 0, time.UTC) {
 			t.Fatalf("%+v %v", u, err)
+		}
+		if n, _, err := b.Unexplained(ctx, b.at); err != nil || n != 1 { // 01A has a mark; 01C is still not explained
+			t.Error(n, err)
 		}
 		if _, err := b.Waive(ctx, ann, Unlabelled{Content: "elsewhere", Exchange: "E", Clause: "c", Recipient: "r", Purpose: "p", At: b.at.Add(-time.Hour)}); err != nil {
 			t.Error(err)
@@ -518,16 +531,31 @@ func TestWaive(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if bad, err := b.Altered(ctx); err != nil || len(bad) != 1 || bad[0] != list2(t, b).ID {
+		changed := b.second().ID
+		if bad, err := b.Altered(ctx); err != nil || len(bad) != 1 || bad[0] != changed {
+			t.Error(bad, err)
+		}
+		if err := b.db.Tx(ctx, func(tx *sql.Tx) error {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM content_unlabelled WHERE content = 'elsewhere'`); err != nil {
+				return err
+			}
+			_, err := tx.ExecContext(ctx, `UPDATE content_unlabelled SET id = 'slipped in'`)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if bad, err := b.Altered(ctx); err != nil || len(bad) != 3 || !slices.Contains(bad, "slipped in") || !slices.Contains(bad, changed) {
 			t.Error(bad, err)
 		}
 	})
 }
 
-func list2(t *testing.T, b *bench) Unlabelled {
+// second is the older of two unlabelled deliveries.
+func (b *bench) second() Unlabelled {
+	b.t.Helper()
 	list, err := b.Waived(context.Background(), "", 0)
 	if err != nil || len(list) != 2 {
-		t.Fatal(list, err)
+		b.t.Fatal(list, err)
 	}
 	return list[1]
 }

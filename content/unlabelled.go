@@ -69,13 +69,11 @@ func (l *Ledger) Waive(ctx context.Context, who journal.Actor, u Unlabelled) (Un
 	case !errors.Is(err, ErrUnknown):
 		return u, err
 	}
-	u.Until, u.Digest = u.At.AddDate(0, months, 0), ""
-	whole, err := json.Marshal(u)
-	if err != nil {
-		return u, fmt.Errorf("content: %w", err)
+	u.Until = u.At.AddDate(0, months, 0)
+	if u.Digest, err = l.digestOf(u); err != nil {
+		return u, err
 	}
-	u.Digest = l.digest("unlabelled", string(whole))
-	body, err := json.Marshal(map[string]any{"content": u.Content, "exchange": u.Exchange, "clause": u.Clause, "at": u.At, "until": u.Until, "digest": u.Digest})
+	body, err := json.Marshal(map[string]any{"id": u.ID, "content": u.Content, "exchange": u.Exchange, "clause": u.Clause, "at": u.At, "until": u.Until, "digest": u.Digest})
 	if err != nil {
 		return u, fmt.Errorf("content: %w", err)
 	}
@@ -124,9 +122,9 @@ func (l *Ledger) Waived(ctx context.Context, before string, limit int) ([]Unlabe
 	if before != "" {
 		where, args = ` WHERE (at_ms, id) < (SELECT at_ms, id FROM content_unlabelled WHERE id = $1)`, append(args, before)
 	}
-	tail := ` ORDER BY at_ms DESC, id DESC`
+	where += ` ORDER BY at_ms DESC, id DESC`
 	if limit > 0 {
-		tail += fmt.Sprintf(` LIMIT %d`, limit)
+		where += fmt.Sprintf(` LIMIT %d`, limit)
 	}
 	rows, err := store.Rows[struct {
 		ID        string `db:"id"`
@@ -139,7 +137,7 @@ func (l *Ledger) Waived(ctx context.Context, before string, limit int) ([]Unlabe
 		Purpose   string `db:"purpose"`
 		Staff     string `db:"staff"`
 		Digest    string `db:"digest"`
-	}](ctx, l.db.R, `SELECT id, at_ms, until_ms, content, exchange, clause, recipient, purpose, staff, digest FROM content_unlabelled`+where+tail, args...)
+	}](ctx, l.db.R, `SELECT id, at_ms, until_ms, content, exchange, clause, recipient, purpose, staff, digest FROM content_unlabelled`+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("content: %w", err)
 	}
@@ -163,49 +161,105 @@ func (l *Ledger) WaivedCount(ctx context.Context) (int64, error) {
 	return n, nil
 }
 
-// Altered returns the ids of unlabelled deliveries that are not as they were recorded: an entry whose keyed digest no longer fits, or differs from that of its
-// event in the journal, and events whose entry is gone. Those that Purge has emptied are left out.
+// Unexplained returns how many items since a moment bear no explicit label though no unlabelled delivery is on record for them, and the ids of the newest, at most 20.
+func (l *Ledger) Unexplained(ctx context.Context, since time.Time) (int64, []string, error) {
+	const which = ` FROM content_item m WHERE m.explicit = 'none' AND m.at_ms >= $1 AND NOT EXISTS (SELECT 1 FROM content_unlabelled u WHERE u.content = m.id)`
+	n, err := store.Row[int64](ctx, l.db.R, `SELECT COUNT(*)`+which, since.UnixMilli())
+	if err != nil || n == 0 {
+		return 0, nil, err
+	}
+	ids, err := store.Rows[string](ctx, l.db.R, `SELECT m.id`+which+` ORDER BY m.at_ms DESC, m.id DESC LIMIT 20`, since.UnixMilli())
+	return n, ids, err
+}
+
+// digestOf is the keyed digest of a whole entry.
+func (l *Ledger) digestOf(u Unlabelled) (string, error) {
+	u.Digest = ""
+	whole, err := json.Marshal(u)
+	if err != nil {
+		return "", fmt.Errorf("content: %w", err)
+	}
+	return l.digest("unlabelled", string(whole)), nil
+}
+
+// waiver is the body of an event label.waived, as far as it is read again.
+type waiver struct {
+	ID     string `json:"id"`
+	Digest string `json:"digest"`
+}
+
+// Verify implements journal.Projection: each unlabelled delivery against its event. What Purge has emptied is not compared.
+func (l *Ledger) Verify(ctx context.Context, events []journal.Event) ([]journal.Damage, error) {
+	var damaged []journal.Damage
+	var rows map[string]Unlabelled // read when the first event asks for them
+	for _, e := range events {
+		var told waiver
+		if e.Verb != journal.LabelWaived || json.Unmarshal(e.Body, &told) != nil {
+			continue // the tree has named a damaged event already
+		}
+		if rows == nil {
+			list, err := l.Waived(ctx, "", 0)
+			if err != nil {
+				return nil, err
+			}
+			rows = map[string]Unlabelled{}
+			for _, u := range list {
+				rows[u.ID] = u
+			}
+		}
+		what := "the row is missing"
+		if u, ok := rows[told.ID]; ok {
+			digest, err := l.digestOf(u)
+			if err != nil {
+				return nil, err
+			}
+			what = ""
+			if emptied := u.Recipient == "" && u.Purpose == ""; u.Digest != told.Digest || !emptied && digest != told.Digest {
+				what = "the delivery is not the one that was recorded"
+			}
+		}
+		if what != "" {
+			damaged = append(damaged, journal.Damage{Table: "content_unlabelled", Row: told.ID, What: what})
+		}
+	}
+	return damaged, nil
+}
+
+// Altered returns the ids of unlabelled deliveries that are not as the journal has them: changed, gone, or never recorded.
 func (l *Ledger) Altered(ctx context.Context) ([]string, error) {
+	var bad []string
+	told := map[string]bool{}
+	for f := (journal.Filter{Verbs: []journal.Verb{journal.LabelWaived}, Limit: 1000}); ; {
+		events, err := l.j.Events(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		damaged, err := l.Verify(ctx, events)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range damaged {
+			bad = append(bad, d.Row)
+		}
+		for _, e := range events {
+			var w waiver
+			if json.Unmarshal(e.Body, &w) == nil {
+				told[w.ID] = true
+			}
+			f.Before = e.ID
+		}
+		if len(events) < f.Limit {
+			break
+		}
+	}
 	list, err := l.Waived(ctx, "", 0)
 	if err != nil {
 		return nil, err
 	}
-	told := map[string]string{} // digest to content
-	for before := ""; ; {
-		events, err := l.j.Events(ctx, journal.Filter{Verbs: []journal.Verb{journal.LabelWaived}, Before: before, Limit: 1000})
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range events {
-			var body struct {
-				Digest string `json:"digest"`
-			}
-			if err := json.Unmarshal(e.Body, &body); err != nil {
-				return nil, fmt.Errorf("content: an event is damaged: %w", err)
-			}
-			told[body.Digest], before = e.Ref.ID, e.ID
-		}
-		if len(events) < 1000 {
-			break
-		}
-	}
-	var bad []string
 	for _, u := range list {
-		digest := u.Digest
-		_, known := told[digest]
-		delete(told, digest)
-		u.Digest = ""
-		whole, err := json.Marshal(u)
-		if err != nil {
-			return nil, fmt.Errorf("content: %w", err)
-		}
-		emptied := u.Recipient == "" && u.Purpose == ""
-		if !known || !emptied && l.digest("unlabelled", string(whole)) != digest {
+		if !told[u.ID] {
 			bad = append(bad, u.ID)
 		}
-	}
-	for _, content := range told {
-		bad = append(bad, content)
 	}
 	slices.Sort(bad)
 	return bad, nil

@@ -91,7 +91,7 @@ func Verbs() []VerbDoc {
 		{ContentRead, false, "A staff member opened stored content. Body: the reason given."},
 		{ContentPurged, false, "Sealed content past its retention was deleted. Body: service, time limit, count."},
 		{ContentErased, false, "The content ledger forgot an erased user: pseudonym, digests of texts and kept bytes. Body: count of contents."},
-		{LabelWaived, false, "Content was given without an explicit label at a user's request (Labelling Measures Art 9). Body: content, exchange, clause, time, keyed digest of the whole entry; never the recipient."},
+		{LabelWaived, false, "Content was given without an explicit label at a user's request (Labelling Measures Art 9). Body: id, content, exchange, clause, time, keyed digest of the whole entry; never the recipient."},
 		{ServiceInForce, true, "A version of a service's declaration took effect. Body: its hash."},
 		{ModelInForce, true, "A version of a model's dossier (vendor, region, filing number) took effect. Body: its hash."},
 		{TextInForce, true, "A version of an agreement took effect. Body: service, number, hash, effective date."},

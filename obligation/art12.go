@@ -2,8 +2,11 @@ package obligation
 
 import (
 	"context"
+	"errors"
 
+	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/journal"
 )
 
 // art12 is Article 12: labels.
@@ -49,7 +52,8 @@ func art12() []Control {
 	}, {
 		Duty:    "L12-09",
 		Control: Bilingual{"仅在使用者申请并登记后提供不含显式标识的内容。", "Content without explicit label is given only on a recorded request."},
-		NotYet:  &Bilingual{"尚无申请与登记流程。请不要提供不含显式标识的内容。", "There is no request and no ledger for it yet. Do not give out content without explicit label."},
+		Fresh:   Window,
+		Check:   checkUnlabelled,
 	}, {
 		Duty:    "L12-10",
 		Control: Bilingual{"传播平台核验上传内容的标识并提示。", "A propagating platform verifies the labels of uploads and notifies."},
@@ -101,5 +105,61 @@ func checkTextLabel(ctx context.Context, ev Evidence) (Finding, error) {
 		j.sayf(Met, "近 24 小时 %d 个生成的答案全部带有标识。", "Answers generated in the last 24 h: %d, all labelled.", stats.Generated)
 	}
 	j.detached(stats.Detached, true)
+	return j.finding()
+}
+
+// checkUnlabelled compares what bears no explicit label with the register of such deliveries, over the months for which they are kept.
+func checkUnlabelled(ctx context.Context, ev Evidence) (Finding, error) {
+	months, err := content.KeepMonths()
+	if err != nil {
+		return Finding{}, err
+	}
+	if ev.Content == nil {
+		return Finding{}, errors.New("the content ledger is not open here")
+	}
+	all, err := ev.Content.Count(ctx, content.Filter{})
+	if err != nil {
+		return Finding{}, err
+	}
+	waived, err := ev.Content.WaivedCount(ctx)
+	if err != nil {
+		return Finding{}, err
+	}
+	bare, ids, err := ev.Content.Unexplained(ctx, ev.Now.AddDate(0, -months, 0))
+	if err != nil {
+		return Finding{}, err
+	}
+	altered, err := ev.Content.Altered(ctx)
+	if err != nil {
+		return Finding{}, err
+	}
+	j := begin()
+	j.fact("contents", all)
+	j.fact("unlabelled_deliveries", waived)
+	j.fact("without_label_or_entry", bare)
+	j.fact("entries_altered", int64(len(altered)))
+	j.ref("verb:" + string(journal.LabelWaived))
+	j.seen(ev.Now) // the registers are read now
+	if all == 0 {
+		j.say(Unknown, "内容台账为空，无法判断。", "Nothing is in the content ledger, so it cannot be told.")
+		j.mend("服务生成内容后再查看。", "Look again when a service has generated something.")
+	}
+	if bare > 0 {
+		j.sayf(Breach, "近 %[2]d 个月有 %[1]d 份内容不带显式标识，也没有登记。", "Contents of the last %[2]d months without explicit label and without an entry: %[1]d.", bare, months)
+		j.mend("查明原因；确系应用户申请提供的，在控制台“无显式标识提供”登记。", "Find out why; where a user had asked for it, record it in the console under Unlabelled deliveries.")
+		for _, id := range ids {
+			j.ref("content:" + id)
+		}
+	}
+	if len(altered) > 0 {
+		j.sayf(Breach, "登记簿有 %d 条记录与日志账本不一致。", "Entries that differ from the journal: %d.", len(altered))
+		j.mend("运行 hegui journal verify，从备份恢复登记簿。", "Run hegui journal verify and restore the register from a backup.")
+	}
+	if waived > 0 {
+		j.sayf(Notice, "登记了 %d 次不含显式标识的提供；使用者是否同意所列条款须由人核对。", "Deliveries without explicit label on record: %d; whether the users agreed to the clauses is for people to check.", waived)
+		j.mend("核对所列条款的同意记录。", "Check the consent to the clauses named.")
+	} else if all > 0 && bare == 0 {
+		j.sayf(Met, "台账中 %d 份内容，近 %d 个月没有不带显式标识的。", "Contents in the ledger: %d; none of the last %d months lacks an explicit label.", all, months)
+	}
 	return j.finding()
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hegui/hegui/assessment"
+	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/measures"
@@ -19,6 +20,7 @@ import (
 func good(w *world) {
 	w.exchange()
 	w.probe(time.Now())
+	w.generated("mark")
 }
 
 // TestChecks has for every live check at least one green case, the best that it can say today, and one red.
@@ -167,6 +169,22 @@ func TestChecks(t *testing.T) {
 		{"L12-01", "self-test failed", failing("label"), Breach, "self-test of label failed"},
 		{"L12-01", "self-test stale", stale, Unknown, "counts for"},
 
+		{"L12-09", "empty ledger", func(w *world) { w.exchange() }, Unknown, "Nothing is in the content ledger"},
+		{"L12-09", "all marked", good, Met, "Contents in the ledger: 1; none of the last 6 months"},
+		{"L12-09", "one without mark", func(w *world) { good(w); w.generated("none") }, Breach, "without an entry: 1"},
+		{"L12-09", "recorded", func(w *world) {
+			good(w)
+			_, err := w.led.Waive(w.t.Context(), tester, content.Unlabelled{Content: w.generated("none"), Clause: "7", Recipient: "r", Purpose: "p"})
+			w.must(err)
+		}, Notice, "on record: 1"},
+		{"L12-09", "entry removed", func(w *world) {
+			good(w)
+			_, err := w.led.Waive(w.t.Context(), tester, content.Unlabelled{Content: w.generated("mark"), Clause: "7", Recipient: "r", Purpose: "p"})
+			w.must(err)
+			_, err = w.db.W.ExecContext(w.t.Context(), `DELETE FROM content_unlabelled`)
+			w.must(err)
+		}, Breach, "differ from the journal: 1"},
+
 		{"S13-01", "up, no drill", good, Notice, "100.00 %"},
 		{"S13-01", "down", without(func(r *exchange.Record) { r.Outcome, r.Output = exchange.UpstreamError, "" }), Short, "50.00 %"},
 		{"S13-01", "no traffic", func(w *world) { w.probe(time.Now()) }, Unknown, "no exchange"},
@@ -283,7 +301,7 @@ func TestRegisterOfAGoodDay(t *testing.T) {
 			t.Errorf("%s is %s: %s %v", r.Duty.ID, f.Status, f.Summary.EN, f.Facts)
 		}
 	}
-	if fmt.Sprint(statuses[Met], statuses[NotYet]) != "5 66" {
+	if fmt.Sprint(statuses[Met], statuses[NotYet]) != "6 65" {
 		t.Errorf("statuses: %v", statuses)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hegui/hegui/assessment"
+	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/measures"
@@ -39,7 +40,7 @@ type Finding struct {
 	Status  Status         `json:"status"`
 	Summary Bilingual      `json:"summary"`
 	Facts   map[string]any `json:"facts"`
-	Refs    []string       `json:"refs"`   // what the check looked at: "log#seq" for an event, "verb:v from..to", "exchange:id", or a page's address
+	Refs    []string       `json:"refs"`   // what the check looked at: "log#seq" for an event, "verb:v from..to", "exchange:id", "content:id", or a page's address
 	Mend    Bilingual      `json:"mend"`   // what to do, when not met
 	Newest  time.Time      `json:"newest"` // age of the evidence: the oldest among the newest pieces that all have to be fresh
 }
@@ -65,6 +66,7 @@ type Evidence struct {
 	Journal   *journal.Journal
 	Exchanges *exchange.Store
 	Services  *service.Register
+	Content   *content.Ledger // what was generated; nil: not known
 	Users     *users.Register
 	Staff     *operator.Register
 	Lexicon   LexiconFacts

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hegui/hegui/assessment"
+	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/internal/testkit"
@@ -35,6 +36,7 @@ type world struct {
 	ex    *exchange.Store
 	sv    *service.Register
 	us    *users.Register
+	led   *content.Ledger
 	decl  service.Declaration
 	user  string
 	key   service.Key
@@ -59,6 +61,8 @@ func newWorld(t *testing.T) *world {
 	w.ex, err = exchange.Open(t.Context(), db, w.j, v)
 	w.must(err)
 	w.sv, err = service.Open(t.Context(), db, w.j)
+	w.must(err)
+	w.led, err = content.Open(t.Context(), db, w.j, keys.Ticket)
 	w.must(err)
 	w.us, err = users.Open(t.Context(), db, w.j)
 	w.must(err)
@@ -104,6 +108,15 @@ func newWorld(t *testing.T) *world {
 	w.publish()
 	w.now = time.Now().Add(2 * time.Second)
 	return w
+}
+
+// generated enters a content into the ledger and returns its id.
+func (w *world) generated(explicit string) string {
+	w.t.Helper()
+	id := store.NewID()
+	_, err := w.j.Commit(w.t.Context(), journal.Write{Apply: w.led.Insert(content.Item{ID: id, Exchange: id, Medium: "image", Explicit: explicit})})
+	w.must(err)
+	return id
 }
 
 func (w *world) must(err error) {
@@ -230,7 +243,7 @@ func (w *world) publish() {
 }
 
 func (w *world) evidence() Evidence {
-	return Evidence{Journal: w.j, Exchanges: w.ex, Services: w.sv, Users: w.us, Lexicon: w.lex, Policy: w.pol, Detectors: w.det, Questions: w.asked, PortalURL: w.url, Now: w.now}
+	return Evidence{Journal: w.j, Exchanges: w.ex, Services: w.sv, Content: w.led, Users: w.us, Lexicon: w.lex, Policy: w.pol, Detectors: w.det, Questions: w.asked, PortalURL: w.url, Now: w.now}
 }
 
 // finding runs the whole register and returns one row.

@@ -6,20 +6,22 @@ import "slices"
 type Capability string
 
 const (
-	View            Capability = "view"             // pages and lists, without content
-	ReadContent     Capability = "content.read"     // open stored content, each time with a reason that is recorded
-	TryService      Capability = "service.try"      // talk to a service through the console
-	ManageKeys      Capability = "keys.manage"      // issue and revoke the keys of applications
-	ManageUsers     Capability = "users.manage"     // suspend users and lift suspensions
-	ManageLexicon   Capability = "lexicon.manage"   // change, publish and approve word lists
-	Review          Capability = "review"           // judge samples, second and approve demotions
-	ManageDetectors Capability = "detectors.manage" // train classifiers, put them in force and out of it
-	ManageStaff     Capability = "staff.manage"     // add staff, issue one-time links, disable
-	Verify          Capability = "evidence.verify"  // re-read and recompute the whole journal
+	View             Capability = "view"              // pages and lists, without content
+	ReadContent      Capability = "content.read"      // open stored content, each time with a reason that is recorded
+	TryService       Capability = "service.try"       // talk to a service through the console
+	ManageKeys       Capability = "keys.manage"       // issue and revoke the keys of applications
+	ManageUsers      Capability = "users.manage"      // suspend users and lift suspensions
+	ManageLexicon    Capability = "lexicon.manage"    // change, publish and approve word lists
+	Review           Capability = "review"            // judge samples, second and approve demotions
+	ManageDetectors  Capability = "detectors.manage"  // train classifiers, put them in force and out of it
+	ReadUnlabelled   Capability = "unlabelled.read"   // see who received content without an explicit label
+	ManageUnlabelled Capability = "unlabelled.manage" // record such deliveries
+	ManageStaff      Capability = "staff.manage"      // add staff, issue one-time links, disable
+	Verify           Capability = "evidence.verify"   // re-read and recompute the whole journal
 )
 
 // Capabilities lists every capability there is, in the order shown to people.
-var Capabilities = [...]Capability{View, ReadContent, TryService, ManageKeys, ManageUsers, ManageLexicon, Review, ManageDetectors, ManageStaff, Verify}
+var Capabilities = [...]Capability{View, ReadContent, TryService, ManageKeys, ManageUsers, ManageLexicon, Review, ManageDetectors, ReadUnlabelled, ManageUnlabelled, ManageStaff, Verify}
 
 // Role is a named bundle of capabilities; Roles is the whole table.
 type Role struct {
@@ -31,10 +33,10 @@ type Role struct {
 // an auditor verifies it without reading what people wrote (Art 11: no more than the work needs). It is never changed.
 var Roles = []Role{
 	{"owner", "负责人", "Accountable owner", Capabilities[:]},
-	{"compliance", "合规主管", "Compliance lead", []Capability{View, ReadContent, TryService, ManageKeys, ManageUsers, ManageLexicon, Review, ManageDetectors, Verify}},
+	{"compliance", "合规主管", "Compliance lead", []Capability{View, ReadContent, TryService, ManageKeys, ManageUsers, ManageLexicon, Review, ManageDetectors, ReadUnlabelled, ManageUnlabelled, Verify}},
 	{"moderator", "审核员", "Moderator", []Capability{View, ReadContent, TryService, ManageUsers, ManageLexicon, Review}},
 	{"engineer", "运维工程师", "Engineer", []Capability{View, TryService, ManageKeys, Verify}},
-	{"auditor", "审计员", "Auditor", []Capability{View, Verify}},
+	{"auditor", "审计员", "Auditor", []Capability{View, ReadUnlabelled, Verify}},
 }
 
 // RoleByID finds a role in Roles.

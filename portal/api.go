@@ -80,6 +80,7 @@ func (p *portal) openAPI(v *visit) error {
 		{Method: "POST", Path: "/api/v1/accept", Summary: "Accept the agreement for the user of a ticket", Body: acceptBody{}, Answer: acceptAnswer{}, Status: http.StatusOK},
 		{Method: "POST", Path: "/api/v1/disputes", Summary: "Dispute what was refused for its content in an exchange", Body: disputeBody{}, Answer: disputeAnswer{}, Status: http.StatusCreated},
 		{Method: "GET", Path: "/api/v1/disputes/{receipt}", Summary: "How a dispute stands", Answer: review.Standing{}, Status: http.StatusOK},
+		{Method: "POST", Path: "/api/v1/check", Summary: "Whether content was made here: by its id, its text, or a file of at most 20 MB", Body: checkBody{}, File: "file", Answer: checkAnswer{}, Status: http.StatusOK},
 	}}.OpenAPI()
 	if err != nil {
 		return err

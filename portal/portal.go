@@ -14,6 +14,7 @@ import (
 
 	"github.com/yuin/goldmark"
 
+	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/internal/web"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/review"
@@ -26,6 +27,7 @@ type Options struct {
 	Services *service.Register
 	Users    *users.Register
 	Reviews  *review.Register // takes disputes; nil: there are none, and their pages do not exist
+	Content  *content.Ledger  // answers what was made here; nil: its page does not exist
 	Base     string           // path the portal is mounted under, "" for the root
 	Log      *slog.Logger
 	Now      func() time.Time // time.Now when nil
@@ -36,8 +38,20 @@ var files embed.FS
 
 type portal struct {
 	Options
-	site *web.Site
-	mux  *http.ServeMux
+	site   *web.Site
+	mux    *http.ServeMux
+	checks counter
+}
+
+// viewer is what every page knows: whose portal it is, and whether contents can be checked.
+type viewer struct {
+	service.Provider
+	Check bool
+}
+
+func (p *portal) frame() web.Frame {
+	provider := p.Services.Provider()
+	return web.Frame{Sample: provider.Sample, Viewer: viewer{provider, p.Content != nil}}
 }
 
 type visit struct {
@@ -49,7 +63,7 @@ type visit struct {
 
 // New returns the portal's handler. Paths: / (services), /services/{id} (About this service), /services/{id}/agreement,
 // /accept?t=ticket (GET shows the text, POST accepts), /dispute?exchange=id (GET shows the form, POST takes it),
-// /dispute/status?receipt=code, /healthz, and the same by API below /api/v1/. It fails when a
+// /dispute/status?receipt=code, /check (GET asks by id, POST by id, file or text), /healthz, and the same by API below /api/v1/. It fails when a
 // template or a text is missing.
 func New(o Options) (http.Handler, error) {
 	if o.Now == nil {
@@ -59,7 +73,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, errors.New("portal: Services, Users and Log are required")
 	}
 	site, err := web.New(web.Options{Name: "portal", Base: o.Base, Files: files, Log: o.Log, Now: o.Now,
-		Views: []string{"index", "about", "agreement", "accept", "accepted", "dispute", "disputed", "standing"}})
+		Views: []string{"index", "about", "agreement", "accept", "accepted", "dispute", "disputed", "standing", "check"}, MaxBody: checkBodies})
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +87,7 @@ func New(o Options) (http.Handler, error) {
 
 func (p *portal) open(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{w: w, r: r, lang: web.ChooseLang(r), frame: web.Frame{Sample: p.Services.Provider().Sample, Viewer: p.Services.Provider()}}
+		v := &visit{w: w, r: r, lang: web.ChooseLang(r), frame: p.frame()}
 		if err := rt.serve(p, v); err != nil {
 			p.site.Fail(w, r, v.frame, err)
 		}
@@ -82,7 +96,7 @@ func (p *portal) open(rt route) http.HandlerFunc {
 
 // stray answers what no route does: another method is 405, everything else 404.
 func (p *portal) stray(w http.ResponseWriter, r *http.Request) {
-	frame := web.Frame{Sample: p.Services.Provider().Sample, Viewer: p.Services.Provider()}
+	frame := p.frame()
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		other := r.Clone(r.Context())
 		other.Method = method

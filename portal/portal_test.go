@@ -15,6 +15,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/internal/testkit"
 	"github.com/hegui/hegui/journal"
@@ -55,6 +56,7 @@ type site struct {
 	services *service.Register
 	users    *users.Register
 	vault    *journal.Vault
+	content  *content.Ledger
 	reviews  *review.Register
 	refused  map[string]review.Exchange
 	now      time.Time
@@ -104,7 +106,10 @@ func newSite(t testing.TB) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.reviews.Close)
-	h, err := New(Options{Services: s.services, Users: s.users, Reviews: s.reviews, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now }})
+	if s.content, err = content.Open(ctx, db, j, keys.Ticket); err != nil {
+		t.Fatal(err)
+	}
+	h, err := New(Options{Services: s.services, Users: s.users, Reviews: s.reviews, Content: s.content, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,11 +301,12 @@ func TestTextThatChangedIsNotAcceptedUnread(t *testing.T) {
 func TestBrowser(t *testing.T) {
 	b := testkit.OpenBrowser(t)
 	s := newSite(t)
+	file := s.made()
 	for _, lang := range []string{"zh", "en"} {
 		t.Run(lang, func(t *testing.T) {
 			tab := b.Tab(t)
 			_, token := s.ticket("browser-" + lang)
-			for _, p := range []struct{ name, path string }{{"index", "/?x"}, {"about", "/services/writer?x"}, {"agreement", "/services/writer/agreement?x"}, {"accept", "/accept?t=" + token}} {
+			for _, p := range []struct{ name, path string }{{"index", "/?x"}, {"about", "/services/writer?x"}, {"agreement", "/services/writer/agreement?x"}, {"accept", "/accept?t=" + token}, {"check", "/check?x"}} {
 				for _, look := range []struct {
 					name string
 					look testkit.Look
@@ -333,6 +339,7 @@ func TestBrowser(t *testing.T) {
 			tab.Wants(map[string]string{"zh": "等待人员复核", "en": "People will look at it"}[lang])
 			tab.Fits()
 			tab.Shot("portal-standing-" + lang)
+			lookAtCheck(tab, s, file, lang)
 			tab.As(testkit.Desktop)
 			tab.Allow("410")
 			tab.Allow("400")

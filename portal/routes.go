@@ -17,6 +17,8 @@ var routes = []route{
 	{"GET", "/dispute", (*portal).disputePage},
 	{"POST", "/dispute", (*portal).dispute},
 	{"GET", "/dispute/status", (*portal).standing},
+	{"GET", "/check", (*portal).checkPage},
+	{"POST", "/check", (*portal).check},
 	{"GET", "/healthz", (*portal).healthz},
 
 	{"GET", "/api/openapi.json", (*portal).openAPI},
@@ -25,4 +27,5 @@ var routes = []route{
 	{"POST", "/api/v1/accept", (*portal).apiAccept},
 	{"POST", "/api/v1/disputes", (*portal).apiDispute},
 	{"GET", "/api/v1/disputes/{receipt}", (*portal).apiStanding},
+	{"POST", "/api/v1/check", (*portal).apiCheck},
 }

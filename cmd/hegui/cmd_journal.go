@@ -19,7 +19,7 @@ type journalCmd struct {
 
 // verify re-reads journal, registers that derive from it, and the subjects' keys.
 func (in *installation) verify(ctx context.Context, progress func(done, total int64)) (journal.Report, error) {
-	report, err := in.journal.Verify(ctx, []journal.Projection{in.exchanges, in.services, in.lexicon, in.reviews, in.answers, in.emergency}, progress)
+	report, err := in.journal.Verify(ctx, []journal.Projection{in.exchanges, in.services, in.lexicon, in.reviews, in.answers, in.emergency, in.content}, progress)
 	if err != nil {
 		return report, err
 	}

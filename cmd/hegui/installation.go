@@ -14,6 +14,7 @@ import (
 
 	"github.com/hegui/hegui/answers"
 	"github.com/hegui/hegui/console"
+	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/detector"
 	"github.com/hegui/hegui/emergency"
 	"github.com/hegui/hegui/exchange"
@@ -78,6 +79,7 @@ type installation struct {
 	reviews   *review.Register
 	answers   *answers.Register
 	emergency *emergency.Register
+	content   *content.Ledger
 	spend     *detector.Ledger
 }
 
@@ -139,7 +141,10 @@ func openInstallation(ctx context.Context, c configFile, readOnly bool) (in *ins
 	if in.services, err = service.Open(ctx, in.db, in.journal); err != nil {
 		return in, err
 	}
-	if in.users, err = users.Open(ctx, in.db, in.journal, users.WithTicketSecret(in.keys.Ticket), users.WithDestroy(in.vault.Destroy)); err != nil {
+	if in.content, err = content.Open(ctx, in.db, in.journal, in.keys.Ticket); err != nil {
+		return in, err
+	}
+	if in.users, err = users.Open(ctx, in.db, in.journal, users.WithTicketSecret(in.keys.Ticket), users.WithDestroy(in.destroy)); err != nil {
 		return in, err
 	}
 	if in.exchanges, err = exchange.Open(ctx, in.db, in.journal, in.vault); err != nil {
@@ -164,6 +169,15 @@ func openInstallation(ctx context.Context, c configFile, readOnly bool) (in *ins
 		return in, err
 	}
 	return in, nil
+}
+
+// destroy erases a user: what the content ledger has of them first, so that the write-ahead log, which the vault truncates at the end, holds
+// none of it either.
+func (in *installation) destroy(ctx context.Context, who journal.Actor, subject, reason string) error {
+	if err := in.content.Forget(ctx, subject); err != nil {
+		return err
+	}
+	return in.vault.Destroy(ctx, who, subject, reason)
 }
 
 // close ends the journal after everything queued is durable, then the database.

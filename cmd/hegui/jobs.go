@@ -121,8 +121,13 @@ func (sv *server) settle(ctx context.Context) {
 	}
 }
 
-// purge deletes content that has been kept for as long as its service says.
+// purge deletes content that has been kept for as long as its service says, and bytes whose download links have ended.
 func (sv *server) purge(ctx context.Context) {
+	if n, err := sv.in.content.Purge(ctx); err != nil && ctx.Err() == nil {
+		sv.log.Error("kept bytes not purged", "error", err)
+	} else if n > 0 {
+		sv.log.Info("purged kept bytes", "count", n)
+	}
 	for _, s := range sv.in.services.Services() {
 		if s.ContentDays == 0 {
 			continue

@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/hegui/hegui/answers"
+	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/emergency"
 	"github.com/hegui/hegui/lexicon"
 	"github.com/hegui/hegui/operator"
@@ -38,6 +39,7 @@ type cli struct {
 	Policy     policyCmd     `cmd:"" help:"What follows from a finding: the table, and trying another."`
 	Answers    answersCmd    `cmd:"" help:"Approved answers (代答): import, approve, try."`
 	Emergency  emergencyCmd  `cmd:"" help:"What is stricter for a time: words on an order, periods."`
+	Content    contentCmd    `cmd:"" help:"Content ledger: what was made here, found by id, file or text."`
 	Label      labelCmd      `cmd:"" help:"Labels of generated files: add, verify, propagate."`
 	Screen     screenCmd     `cmd:"" help:"Look through a file with the lexicon; JSON lines out."`
 	Journal    journalCmd    `cmd:"" help:"Verify, prove and export evidence."`
@@ -154,6 +156,7 @@ func wrongUse(err error) bool {
 		declared service.Invalid
 		invalidA *answers.InvalidError
 		invalidE *emergency.InvalidError
+		invalidC *content.InvalidError
 	)
 	for _, refused := range []error{service.ErrUnknownKey, service.ErrRevokedKey, users.ErrNotSuspended, users.ErrErased, operator.ErrLastOwner, operator.ErrLoginTaken,
 		lexicon.ErrUnknown, lexicon.ErrNoVersion, lexicon.ErrEmptyDraft, lexicon.ErrNoProposal, lexicon.ErrNoRollback, lexicon.ErrSamePerson, lexicon.ErrNotMeasured,
@@ -162,5 +165,5 @@ func wrongUse(err error) bool {
 			return true
 		}
 	}
-	return errors.As(err, &usage) || errors.As(err, &invalidU) || errors.As(err, &invalidS) || errors.As(err, &invalidO) || errors.As(err, &invalidL) || errors.As(err, &unread) || errors.As(err, &declared) || errors.As(err, &invalidA) || errors.As(err, &invalidE)
+	return errors.As(err, &usage) || errors.As(err, &invalidU) || errors.As(err, &invalidS) || errors.As(err, &invalidO) || errors.As(err, &invalidL) || errors.As(err, &unread) || errors.As(err, &declared) || errors.As(err, &invalidA) || errors.As(err, &invalidE) || errors.As(err, &invalidC)
 }

@@ -222,12 +222,12 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	if err != nil {
 		return sv, err
 	}
-	public, err := portal.New(portal.Options{Services: in.services, Users: in.users, Reviews: in.reviews, Log: sv.log})
+	public, err := portal.New(portal.Options{Services: in.services, Users: in.users, Reviews: in.reviews, Content: in.content, Log: sv.log})
 	if err != nil {
 		return sv, err
 	}
 	operators, err := console.New(console.Options{Journal: in.journal, Verifier: in.keys.Verifier, Exchanges: in.exchanges, Services: in.services,
-		Users: in.users, Staff: in.staff, Lexicon: sv.lexicon.Load, Words: in.lexicon, Answers: in.answers, Policy: sv.policy.Load, Emergency: in.emergency, Reviews: in.reviews, Serves: sv.serving, Health: sv.pool.Health, Detectors: sv.detectorsNow, Findings: sv.findings,
+		Users: in.users, Staff: in.staff, Lexicon: sv.lexicon.Load, Words: in.lexicon, Answers: in.answers, Policy: sv.policy.Load, Emergency: in.emergency, Reviews: in.reviews, Content: in.content, Serves: sv.serving, Health: sv.pool.Health, Detectors: sv.detectorsNow, Findings: sv.findings,
 		VerifyAll: func(ctx context.Context) (journal.Report, error) { return in.verify(ctx, nil) },
 		Gateway:   sv.gateway.Handler(), TryKey: sv.tryKey, GatewayURL: sv.gatewayURL, PortalURL: sv.portalURL, Log: sv.log})
 	if err != nil {
@@ -372,7 +372,7 @@ func (in *installation) findings(ctx context.Context, portalURL string) []obliga
 	lexicon, _ := in.lexiconFacts(ctx)
 	policy, _ := obligation.PolicyInForce(ctx, in.journal)
 	detectors, _ := obligation.DetectorsInForce(ctx, in.journal)
-	return obligation.Run(ctx, obligation.Evidence{Journal: in.journal, Exchanges: in.exchanges, Services: in.services, Users: in.users,
+	return obligation.Run(ctx, obligation.Evidence{Journal: in.journal, Content: in.content, Exchanges: in.exchanges, Services: in.services, Users: in.users,
 		Staff: in.staff, Lexicon: lexicon, Policy: policy, Detectors: detectors, PortalURL: portalURL, Now: time.Now()})
 }
 

@@ -23,6 +23,7 @@ CREATE INDEX content_item_at ON content_item (at_ms, id);
 CREATE INDEX content_item_exchange ON content_item (exchange);
 CREATE INDEX content_item_subject ON content_item (subject) WHERE subject <> '';
 CREATE INDEX content_item_hash ON content_item (hash) WHERE hash <> '';
+CREATE INDEX content_item_unmarked ON content_item (at_ms) WHERE explicit = 'none';
 CREATE INDEX content_item_raw ON content_item (raw) WHERE raw <> '';
 
 -- The four bands of 16 bits of a perceptual hash: place of the band * 65536 + its value.
@@ -72,6 +73,7 @@ CREATE TABLE content_unlabelled (
   staff     TEXT   NOT NULL, -- JSON of the actor who recorded it
   digest    TEXT   NOT NULL  -- keyed, as in the event
 );
+CREATE INDEX content_unlabelled_content ON content_unlabelled (content);
 CREATE INDEX content_unlabelled_at ON content_unlabelled (at_ms, id);
 
 -- +goose Down

@@ -16,6 +16,7 @@ type Operation struct {
 	Summary      string
 	Query        [][2]string // name and description of each query parameter
 	Body, Answer any         // nil: none
+	File         string      // name of a file part: the fields of Body may come as a form (multipart/form-data) with it; "": JSON only
 	Status       int         // of success
 }
 
@@ -49,7 +50,13 @@ func (d Document) OpenAPI() ([]byte, error) {
 			call["parameters"] = params
 		}
 		if op.Body != nil {
-			call["requestBody"] = map[string]any{"required": true, "content": s.content(op.Body, "application/json")}
+			content := s.content(op.Body, "application/json")
+			if op.File != "" {
+				form := s.object(reflect.TypeOf(op.Body))
+				form["properties"].(map[string]any)[op.File] = map[string]any{"type": "string", "contentMediaType": "application/octet-stream"}
+				content["multipart/form-data"] = map[string]any{"schema": form}
+			}
+			call["requestBody"] = map[string]any{"required": true, "content": content}
 		}
 		call["responses"] = map[string]any{
 			fmt.Sprint(op.Status): map[string]any{"description": "done", "content": s.content(op.Answer, "application/json")},
