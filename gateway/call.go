@@ -77,6 +77,7 @@ type call struct {
 	implicit string // see Gateway.implicit
 	input    string // commitment to the request
 
+	said   []string            // what people read, one a choice
 	items  []content.Item      // generated files and texts, for the ledger
 	hosted []made              // those that the answer names by their address
 	worst  moderation.Decision // about the words of an answer with files
@@ -350,6 +351,8 @@ func (g *Gateway) answer(c *call) {
 		g.passError(c, response)
 	case c.op.media != "":
 		g.deliverMedia(ctx, c, response)
+	case c.op.name == "transcription":
+		g.deliverTranscript(ctx, c, response)
 	case c.stream:
 		g.deliverStream(ctx, cancel, c, response)
 	default:
@@ -406,6 +409,7 @@ func (g *Gateway) conclude(c *call, outcome exchange.Outcome, code, reason strin
 	case c.masked:
 		record.Verdict = exchange.Mask
 	}
+	g.noteText(c, record)
 	err := g.finish(c, record, c.kept())
 	g.metrics.count(c, record)
 	if err != nil {

@@ -100,7 +100,7 @@ func TestSlicesOnBothEngines(t *testing.T) {
 		if r := h.post("/v1/hegui/screen/ack", ack); r.status != 200 {
 			t.Errorf("%d %s", r.status, r.body)
 		}
-		if r := h.post("/v1/hegui/screen/ack", strings.Replace(ack, "27", "26", 1)); r.status != 409 {
+		if r := h.post("/v1/hegui/screen/ack", strings.Replace(ack, `:27`, `:26`, 1)); r.status != 409 {
 			t.Errorf("%d %s", r.status, r.body)
 		}
 		if s := stats(); s.Detached.Shown != 1 || s.Detached.Labelled != 1 || s.Generated != 0 {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/internal/testkit"
@@ -38,6 +39,7 @@ type harness struct {
 	db        *store.DB
 	journal   *journal.Journal
 	exchanges *exchange.Store
+	contents  *content.Ledger
 	services  *service.Register
 	users     *users.Register
 	gateway   *Gateway
@@ -111,7 +113,9 @@ func setupOn(t testing.TB, db *store.DB, answer http.HandlerFunc, change func(*s
 	must(t, err)
 	rules, err := moderation.DefaultPolicy()
 	must(t, err)
-	h.gateway, err = New(Options{Journal: h.journal, Vault: vault, Exchanges: h.exchanges, Services: h.services, Users: h.users, Pool: pool,
+	h.contents, err = content.Open(ctx, h.db, h.journal, keys.Ticket)
+	must(t, err)
+	h.gateway, err = New(Options{Contents: h.contents, Journal: h.journal, Vault: vault, Exchanges: h.exchanges, Services: h.services, Users: h.users, Pool: pool,
 		Lexicon: func() *moderation.Lexicon { return lexicon }, Policy: func() *moderation.Policy { return rules }, PortalURL: func() string { return "http://portal" },
 		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
 	must(t, err)

@@ -109,6 +109,20 @@ func hashOf(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// noteText notes generated words for the ledger, which keeps a keyed digest of them.
+func (g *Gateway) noteText(c *call, r exchange.Record) {
+	if g.o.Contents == nil || c.probe || c.via != "" || len(c.items) > 0 || len(c.said) == 0 || r.Label != "text" && r.Label != "ui" || r.Outcome == exchange.ClientLeft {
+		return
+	}
+	switch r.Verdict {
+	case exchange.Allow, exchange.Mask, exchange.Stop:
+	default:
+		return
+	}
+	c.items = []content.Item{{ID: c.content, At: g.o.Now().UTC(), Exchange: c.id, Service: c.service.ID, Application: c.key.Application, Subject: c.user.Subject, Operation: c.op.name,
+		Model: c.route.Name, Medium: "text", MIME: "text/plain", Explicit: r.Label, Label: []byte(g.implicit(c)), Texts: c.said}}
+}
+
 // signed sums up the signs of all files, as the record has it: file when each carries its own, ui when the interface must tell.
 func (c *call) signed() string {
 	if c.service.Modes.Label.Act == "observe" || len(c.items) == 0 {
@@ -150,13 +164,7 @@ func (g *Gateway) deliverMedia(ctx context.Context, c *call, response *upstream.
 		return
 	}
 	if c.cuts != "" { // its words are against the rules
-		in := g.refusal(c, c.worst, c.cutReason())
-		c.items, c.visible, c.labels = nil, nil, "none"
-		if g.conclude(c, exchange.Complete, in.Code, in.Reason) != nil {
-			in = unavailable("record_unavailable", "the record cannot be written at the moment")
-		}
-		in.Status = max(in.Status, http.StatusBadRequest)
-		writeError(c.w, in, c.id)
+		g.refuseAnswer(c)
 		return
 	}
 	outcome, code, reason := exchange.Complete, "", ""

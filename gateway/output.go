@@ -262,6 +262,9 @@ func (o *output) settle() {
 				o.note(ch, x, x.watch.Abandon()) // it was not closed when the answer broke off
 				o.note(ch, x, x.escaped.abandon())
 			}
+			if x.name == contentChannel && ch.index >= 0 {
+				o.c.said = append(o.c.said, string(x.visible))
+			}
 			if len(o.c.visible)+len(x.visible) <= maxKept {
 				o.c.visible = append(o.c.visible, x.visible...)
 			}

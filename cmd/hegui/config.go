@@ -241,6 +241,9 @@ type ServiceConfig struct {
 	// Personal information (Art 11): resident IDs, mobile and bank card numbers, e-mail addresses.
 	Privacy PrivacyConfig `yaml:"privacy"`
 
+	// Images and sound: generated and uploaded files.
+	Media MediaConfig `yaml:"media"`
+
 	// Per guard: does it act, and what happens when it cannot work.
 	Modes ModesConfig `yaml:"modes"`
 
@@ -256,6 +259,19 @@ type ServiceConfig struct {
 
 	// Limits of use.
 	Limits LimitsConfig `yaml:"limits"`
+}
+
+// MediaConfig says what becomes of files.
+type MediaConfig struct {
+	// Generated and uploaded images that nothing here can look at: refuse, or pass, which every record says. What is asked for is
+	// screened as text either way.
+	Unchecked string `yaml:"unchecked"`
+
+	// Where the words stand on generated images: bottom-right, bottom-left, top-right, top-left, bottom, top, left, right.
+	Mark string `yaml:"mark"`
+
+	// Hours for which a generated file can be fetched under the address that an answer names.
+	Hours int `yaml:"hours"`
 }
 
 // RouteConfig is one model of a service.

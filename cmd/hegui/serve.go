@@ -218,7 +218,7 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	}
 	sv.gateway, err = gateway.New(gateway.Options{Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
 		Users: in.users, Pool: sv.pool, Lexicon: sv.lexicon.Load, Policy: sv.policy.Load, PortalURL: sv.portalURL, Log: sv.log, Metrics: metrics,
-		Detectors: judges, Answers: in.answers, Heightened: in.emergency.Profile, Screenings: screenings, Classifiers: sv.in.reviews.Detectors, Ended: sv.ended})
+		Detectors: judges, Answers: in.answers, Contents: in.content, Heightened: in.emergency.Profile, Screenings: screenings, Classifiers: sv.in.reviews.Detectors, Ended: sv.ended})
 	if err != nil {
 		return sv, err
 	}
