@@ -205,7 +205,13 @@ func TestReviewAPI(t *testing.T) {
 		t.Errorf("%+v", figures)
 	}
 	p.send("/api/v1/review/rates", 400, `{"service":"writer","rates":{"random":7}}`)
-	p.send("/api/v1/review/rates", 200, `{"service":"writer","rates":{"random":0.5,"disagreement":0,"threshold":0,"at":0.5,"near":0.1}}`)
+	p.send("/api/v1/review/rates", 200, `{"service":"writer","rates":{"random":0.5,"disagreement":0,"threshold":0,"at":0.4,"near":0.2}}`)
+	// What is left out stays as it stands: a threshold looked for at 0 is never near anything.
+	var rates review.Rates
+	decodeInto(t, p.send("/api/v1/review/rates", 200, `{"service":"writer","rates":{"threshold":0.3}}`), &rates)
+	if stored, err := d.reviews.Rates(t.Context(), "writer"); err != nil || rates != stored || stored != (review.Rates{Random: 0.5, Threshold: 0.3, At: 0.4, Near: 0.2}) {
+		t.Errorf("%+v, stored %+v, %v", rates, stored, err)
+	}
 	var proposals proposalsAnswer
 	decodeInto(t, p.get("/api/v1/review/proposals", 200), &proposals)
 	if proposals.Count != 1 {
