@@ -140,6 +140,14 @@ func (c *console) exportClassifiers(v *visit) error {
 
 // classifierRefusal words what training and forcing refuse; nil for other errors.
 func classifierRefusal(err error) error {
+	var state *review.StateError
+	if errors.As(err, &state) {
+		key := "classifier.state_" + state.What
+		if state.What == "force" && state.Is == review.Trained {
+			key = "classifier.state_force_trained"
+		}
+		return &web.Problem{Status: http.StatusConflict, Key: key, Args: []any{state.N}, Err: err}
+	}
 	for _, known := range []struct {
 		err error
 		key string

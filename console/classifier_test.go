@@ -54,6 +54,8 @@ func (d *desk) material(n int) {
 		drawn.Answered = false
 		id, err := d.reviews.Draw(ctx, drawn)
 		must(err)
+		_, _, err = d.reviews.Open(ctx, d.owner.Actor(), id, "review")
+		must(err)
 		_, err = d.reviews.Decide(ctx, d.owner.Actor(), id, decision)
 		must(err)
 	}
@@ -144,7 +146,10 @@ func TestClassifierPages(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	wants(t, wang.get("/classifier", 200), "已训练", "1 / 2")
-	wants(t, wang.post("/classifier/move/force", 409, "n", "1"), "状态已改变")
+	wants(t, wang.post("/classifier/move/force", 409, "n", "1"), "还没有影子运行", "请先选“影子运行”")
+	if list := wang.get("/api/v1/classifiers", 200); strings.Contains(list, "0001-01-01") || strings.Contains(list, `"approved"`) {
+		t.Errorf("what has not happened has a date or a person:\n%s", list)
+	}
 	page := wang.post("/classifier/move/shadow", 200, "n", "1")
 	wants(t, page, "进入影子运行", "误拦率超过上限", "须由另一人批准后才能启用")
 	if strings.Contains(page, "/classifier/move/force") {

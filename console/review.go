@@ -153,6 +153,7 @@ type sampleData struct {
 	review.Sample
 	Can, CanRead bool
 	Mine         bool   // this person has judged it
+	Seen         bool   // this person has opened it, so may judge it
 	Opened       bool   // Text is the content
 	Text         string //
 	Words        string // what the user wrote in disputing it
@@ -179,6 +180,9 @@ func (c *console) sampleData(v *visit) (sampleData, error) {
 	d := sampleData{Sample: s, Can: v.staff.Can(operator.Review), CanRead: v.staff.Can(operator.ReadContent), Risks: measures.Risks(), Chosen: map[string]bool{}}
 	for _, decision := range s.Decisions {
 		d.Mine = d.Mine || decision.Reviewer == v.staff.ID
+	}
+	if d.Seen, _, err = c.Reviews.Seen(ctx, s.ID, v.staff.ID); err != nil {
+		return d, err
 	}
 	open, err := c.Reviews.Samples(ctx, review.Filter{State: "open"})
 	if err != nil {
@@ -225,6 +229,7 @@ func (c *console) openSample(v *visit) error {
 
 func (c *console) fillContent(v *visit, d *sampleData) error {
 	_, text, err := c.Reviews.Open(v.r.Context(), v.staff.Actor(), d.ID, d.Typed)
+	d.Seen = d.Seen || err == nil || errors.Is(err, review.ErrNoContent)
 	switch {
 	case errors.Is(err, journal.ErrErased):
 		d.Erased = true
@@ -367,13 +372,21 @@ func exportRows[T any](c *console, v *visit, name string, list []T, head []any, 
 	return nil
 }
 
+// reviewMends are the catalogue's texts for fields that the review register refuses, so that they stand in the reader's language.
+var reviewMends = map[string]string{"verdict": "review.bad_verdict", "labels": "review.bad_labels", "note": "review.bad_note", "reason": "content.reason_missing",
+	"random": "review.bad_share", "disagreement": "review.bad_share", "threshold": "review.bad_share", "at": "review.bad_share", "near": "review.bad_share"}
+
 // reviewRefusal words what the review register refuses; nil for other errors.
 func reviewRefusal(err error) error {
 	var bad *review.InvalidError
 	if errors.As(err, &bad) {
+		if key, ok := reviewMends[bad.Field]; ok {
+			return &web.Problem{Status: http.StatusBadRequest, Field: bad.Field, Key: key, Err: err}
+		}
 		return &web.Problem{Status: http.StatusBadRequest, Field: bad.Field, Key: "invalid.field", Args: []any{bad.Field, bad.Mend}, Err: err}
 	}
 	return known(err, []refusedAs{
+		{review.ErrUnseen, http.StatusConflict, "review.unseen"},
 		{review.ErrUnknown, http.StatusNotFound, "review.unknown"},
 		{review.ErrUnknownExchange, http.StatusNotFound, "review.unknown"},
 		{review.ErrDecided, http.StatusConflict, "review.decided_before"},

@@ -40,6 +40,25 @@ var (
 	ErrNoProposal = errors.New("review: nobody has asked for this approval")
 )
 
+// StateError says that a classifier is not in a state in which something can be done with it. It is an ErrState.
+type StateError struct {
+	N    int
+	Is   State
+	What string // shadow, force (also asking for it and confirming it), retire, measure
+}
+
+func (e *StateError) Error() string {
+	switch e.What {
+	case "force":
+		return fmt.Sprintf("review: classifier %d is %s; only one that runs in shadow can be put in force: put it in shadow first and look at what it finds", e.N, e.Is)
+	case "measure":
+		return fmt.Sprintf("review: classifier %d is %s; there is nothing to measure before it is trained", e.N, e.Is)
+	}
+	return fmt.Sprintf("review: classifier %d is %s; this cannot be done with it (%s)", e.N, e.Is, e.What)
+}
+
+func (e *StateError) Unwrap() error { return ErrState }
+
 // Progress of a training.
 type Progress struct {
 	Stage string `json:"stage"` // reading, training, measuring
@@ -62,8 +81,8 @@ type Classifier struct {
 	Size     int             `json:"size"` // of its artefact, bytes
 	By       journal.Actor   `json:"by"`
 	Started  time.Time       `json:"started"`
-	Ended    time.Time       `json:"ended"`            // of the training
-	Since    time.Time       `json:"since"`            // samples drawn from then on
+	Ended    time.Time       `json:"ended,omitzero"`   // of the training
+	Since    time.Time       `json:"since,omitzero"`   // samples drawn from then on; absent: all
 	Source   string          `json:"source,omitempty"` // of one that was trained elsewhere
 	Set      Material        `json:"set"`
 	Trained  int             `json:"trained"` // samples it was trained on
@@ -73,8 +92,8 @@ type Classifier struct {
 	Figures  *Measured       `json:"figures,omitempty"`
 	Later    *Measured       `json:"later,omitempty"` // measured again, on samples reviewed after its training
 	Asked    *Ask            `json:"asked,omitempty"`
-	Approved journal.Actor   `json:"approved"` // the second person
-	Moved    time.Time       `json:"moved"`    // into its state
+	Approved journal.Actor   `json:"approved,omitzero"` // the second person
+	Moved    time.Time       `json:"moved,omitzero"`    // into its state
 	Failed   string          `json:"failed,omitempty"`
 }
 
@@ -256,7 +275,9 @@ func (r *Register) move(ctx context.Context, who journal.Actor, n int, to State,
 		return err
 	}
 	from := c.State
-	if err := may(&c); err != nil {
+	if err := may(&c); errors.Is(err, ErrState) {
+		return &StateError{n, from, doing(to, what)}
+	} else if err != nil {
 		return err
 	}
 	now := r.clock()
@@ -300,6 +321,17 @@ func (r *Register) move(ctx context.Context, who journal.Actor, n int, to State,
 	return r.Refresh(ctx)
 }
 
+// doing names what a move is about; to ask for force keeps the state.
+func doing(to State, what string) string {
+	switch {
+	case to == Force || what == "asked":
+		return "force"
+	case to == Retired:
+		return "retire"
+	}
+	return "shadow"
+}
+
 // MeasureLater measures a classifier again, on the bank and on the samples drawn after its training began and judged since;
 // what it says of drift goes with it. Each reading is recorded.
 func (r *Register) MeasureLater(ctx context.Context, who journal.Actor, n int) (Classifier, error) {
@@ -311,7 +343,7 @@ func (r *Register) MeasureLater(ctx context.Context, who journal.Actor, n int) (
 		return c, err
 	}
 	if c.Hash == "" {
-		return c, ErrState
+		return c, &StateError{n, c.State, "measure"}
 	}
 	detector, err := r.detector(ctx, n, c.Hash)
 	if err != nil {

@@ -43,9 +43,9 @@ type Dispute struct {
 type Standing struct {
 	Exchange string    `json:"exchange"`
 	At       time.Time `json:"at"`
-	State    string    `json:"state"`             // received: people will look at it; decided
-	Result   string    `json:"result,omitempty"`  // upheld: what was done stands; overturned: it was wrong
-	Decided  time.Time `json:"decided,omitempty"` // zero before
+	State    string    `json:"state"`            // received: people will look at it; decided
+	Result   string    `json:"result,omitempty"` // upheld: what was done stands; overturned: it was wrong
+	Decided  time.Time `json:"decided,omitzero"` // absent before
 }
 
 // About tells what can be said to anybody about an exchange before it is disputed: nothing of its content.

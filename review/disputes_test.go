@@ -2,12 +2,51 @@ package review
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/hegui/hegui/internal/testkit"
 	"github.com/hegui/hegui/journal"
 )
+
+// open shows a sample's text to somebody, as must be before it is judged.
+func (h *house) open(who journal.Actor, sample string) {
+	h.t.Helper()
+	if _, _, err := h.r.Open(context.Background(), who, sample, "review"); err != nil && !errors.Is(err, ErrNoContent) {
+		h.t.Fatal(err)
+	}
+}
+
+// TestUnseenIsNotJudged: each person opens the text before judging it, also the second one. Where no text is kept any more the
+// attempt is enough, and the journal says that nothing was shown.
+func TestUnseenIsNotJudged(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		ctx := t.Context()
+		kept, gone := h.refused("u1", "e1", "文"), h.refused("u2", "e1", "")
+		id, none := h.sample(kept), h.sample(gone)
+		for _, who := range []journal.Actor{wang, li} {
+			if _, err := h.r.Decide(ctx, who, id, Decision{Verdict: Right}); !errors.Is(err, ErrUnseen) {
+				t.Errorf("%s judged what was not shown: %v", who.ID, err)
+			}
+			h.decide(who, id, Right)
+		}
+		if _, err := h.r.Decide(ctx, wang, none, Decision{Verdict: Right}); !errors.Is(err, ErrUnseen) {
+			t.Errorf("not even asked for: %v", err)
+		}
+		h.decide(wang, none, Right)
+		shown := 0
+		for _, e := range h.events(journal.ReviewDecided) {
+			if strings.Contains(string(e.Body), `"shown":true`) {
+				shown++
+			}
+		}
+		if shown != 2 {
+			t.Errorf("%d of 3 decisions were shown their text, want 2", shown)
+		}
+	})
+}
 
 // TestDisputeWhileASampleIsDrawn: the sample of the very text is drawn after the dispute has looked for one and before it is
 // written. The dispute is the first and is taken, and the drawn sample serves it.

@@ -62,6 +62,8 @@ var (
 	ErrUnknownExchange = errors.New("review: no exchange has that id")
 	// ErrDecided says that this person has judged the sample already.
 	ErrDecided = errors.New("review: you have judged this sample already; another person can read it a second time")
+	// ErrUnseen says that this person has not opened the sample's text.
+	ErrUnseen = errors.New("review: open the text before you judge it")
 	// ErrSamePerson says that another person must do it.
 	ErrSamePerson = errors.New("review: another person must do this")
 	// ErrState says that it is past the state in which this can be done.
@@ -289,6 +291,7 @@ func (r *Register) forget(ctx context.Context, subject string) error {
 	}
 	_, err = r.j.Commit(ctx, journal.Write{Events: []journal.Event{event}, Apply: func(ctx context.Context, tx *sql.Tx) error {
 		for _, q := range []string{`DELETE FROM review_decision WHERE sample IN (SELECT id FROM review_sample WHERE subject = $1)`,
+			`DELETE FROM review_opening WHERE sample IN (SELECT id FROM review_sample WHERE subject = $1)`,
 			`DELETE FROM review_sample WHERE subject = $1`, `DELETE FROM review_dispute WHERE subject = $1`} {
 			if _, err := tx.ExecContext(ctx, q, subject); err != nil {
 				return err
