@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/hegui/hegui/internal/testkit"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/operator"
 	"github.com/hegui/hegui/review"
 )
 
@@ -61,6 +63,21 @@ func (d *desk) material(n int) {
 	}
 }
 
+// comesIn has another person take over a browser's tab: logged in with a one-time link.
+func (d *desk) comesIn(tab *testkit.Tab, role string) {
+	d.t.Helper()
+	s, err := d.staff.Add(context.Background(), root, operator.Staff{Login: role + "-2", Name: role, Role: role})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	token, err := d.staff.Link(context.Background(), root, s.ID)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	tab.Go(d.url + "/link?t=" + url.QueryEscape(token))
+	tab.Do(chromedp.Click(chromedp.CSS(`main button.main`)), chromedp.WaitVisible(chromedp.CSS("nav.side")))
+}
+
 // TestClassifierFromSamplesToForceInBrowser: trained in the browser from reviewed samples, a classifier goes from shadow to
 // force with its over-block figure shown.
 func TestClassifierFromSamplesToForceInBrowser(t *testing.T) {
@@ -84,8 +101,9 @@ func TestClassifierFromSamplesToForceInBrowser(t *testing.T) {
 	if len(d.reviews.Detectors()) != 0 {
 		t.Error("consulted before it was put in shadow")
 	}
-	tab.Do(chromedp.Click(chromedp.CSS(`#c1 form[action="/classifier/move/shadow"] button`)), chromedp.WaitVisible(chromedp.CSS(`#c1 form[action="/classifier/move/force"]`)))
-	tab.Wants("影子运行", of, "上限 5.00 %")
+	tab.Wants("阈值的依据", "未能证明不超过 0.10 %", "线索", "自带策略只处理“拦截”级")
+	tab.Do(chromedp.Click(chromedp.CSS(`#c1 form[action="/classifier/move/shadow"] button`)), chromedp.WaitVisible(chromedp.CSS(`#c1 form[action="/classifier/move/ask"]`)))
+	tab.Wants("影子运行", of, "上限 5.00 %", "未能证明误拦不超过上限", "须由另一人批准后才能启用")
 	tier := func() moderation.Tier {
 		t.Helper()
 		list := d.reviews.Detectors()
@@ -111,8 +129,16 @@ func TestClassifierFromSamplesToForceInBrowser(t *testing.T) {
 	}
 	tab.As(testkit.Desktop)
 	tab.Go(d.url + "/classifier?lang=zh")
-	tab.Do(chromedp.Click(chromedp.CSS(`#c1 form[action="/classifier/move/force"] button`)), chromedp.WaitVisible(chromedp.CSS(`.box.good`)))
-	tab.Wants("分类器 1 已启用", of)
+	tab.Do(chromedp.SendKeys(chromedp.CSS(`#c1 input[name=note]`), "影子运行一周，未见误拦"), chromedp.Click(chromedp.CSS(`#c1 form[action="/classifier/move/ask"] button`)),
+		chromedp.WaitVisible(chromedp.CSS(`main .box.good[role=status]`)))
+	if got := tier(); got != moderation.Observe {
+		t.Errorf("asked for by one person alone: %s", got)
+	}
+	d.comesIn(tab, "compliance")
+	tab.Go(d.url + "/classifier?lang=zh")
+	tab.Wants("王丽 已提请批准", "影子运行一周，未见误拦")
+	tab.Do(chromedp.Click(chromedp.CSS(`#c1 form[action="/classifier/move/confirm"] button`)), chromedp.WaitVisible(chromedp.CSS(`main .box.good[role=status]`)))
+	tab.Wants("分类器 1 已批准启用", of)
 	if got := tier(); got == moderation.Observe {
 		t.Error("in force it only observes")
 	}

@@ -75,33 +75,37 @@ type Ask struct {
 
 // Classifier is one that was trained here or taken in, or is being.
 type Classifier struct {
-	N        int             `json:"n"`
-	State    State           `json:"state"`
-	Hash     string          `json:"hash"` // of its artefact
-	Size     int             `json:"size"` // of its artefact, bytes
-	By       journal.Actor   `json:"by"`
-	Started  time.Time       `json:"started"`
-	Ended    time.Time       `json:"ended,omitzero"`   // of the training
-	Since    time.Time       `json:"since,omitzero"`   // samples drawn from then on; absent: all
-	Source   string          `json:"source,omitempty"` // of one that was trained elsewhere
-	Set      Material        `json:"set"`
-	Trained  int             `json:"trained"` // samples it was trained on
-	Held     int             `json:"held"`    // samples of other users kept apart to measure with
-	Progress Progress        `json:"progress"`
-	Report   json.RawMessage `json:"report,omitempty"` // the trainer's own
-	Figures  *Measured       `json:"figures,omitempty"`
-	Later    *Measured       `json:"later,omitempty"` // measured again, on samples reviewed after its training
-	Asked    *Ask            `json:"asked,omitempty"`
-	Approved journal.Actor   `json:"approved,omitzero"` // the second person
-	Moved    time.Time       `json:"moved,omitzero"`    // into its state
-	Failed   string          `json:"failed,omitempty"`
+	N          int             `json:"n"`
+	State      State           `json:"state"`
+	Hash       string          `json:"hash"` // of its artefact
+	Size       int             `json:"size"` // of its artefact, bytes
+	By         journal.Actor   `json:"by"`
+	Started    time.Time       `json:"started"`
+	Ended      time.Time       `json:"ended,omitzero"`   // of the training
+	Since      time.Time       `json:"since,omitzero"`   // samples drawn from then on; absent: all
+	Source     string          `json:"source,omitempty"` // of one that was trained elsewhere
+	Set        Material        `json:"set"`
+	Trained    int             `json:"trained"` // samples it was trained on
+	Held       int             `json:"held"`    // samples of other users kept apart to measure with
+	Progress   Progress        `json:"progress"`
+	Report     json.RawMessage `json:"report,omitempty"`     // the trainer's own
+	Calibrated []Calibrated    `json:"calibrated,omitempty"` // by risk; none of one that was taken in
+	Figures    *Measured       `json:"figures,omitempty"`
+	Later      *Measured       `json:"later,omitempty"` // measured again, on samples reviewed after its training
+	Asked      *Ask            `json:"asked,omitempty"`
+	Approved   journal.Actor   `json:"approved,omitzero"` // the second person
+	Moved      time.Time       `json:"moved,omitzero"`    // into its state
+	Failed     string          `json:"failed,omitempty"`
 }
 
 // Concern is a limit that a classifier does not keep.
 type Concern struct {
-	Code  string         `json:"code"`  // bank_limit, harmless_limit, harmless_few, imported (what it was measured on came with it), drift
-	Force measures.Force `json:"force"` // whose number it is: ours, or the standard's
-	Share Share          `json:"share"`
+	// Code is bank_limit, harmless_limit, harmless_few, limit_unshown (too few harmless texts to show that a threshold keeps its
+	// limit), imported (what it was measured on came with it) or drift.
+	Code     string         `json:"code"`
+	Category string         `json:"category,omitempty"` // the risk, of limit_unshown
+	Force    measures.Force `json:"force"`              // whose number it is: ours, or the standard's
+	Share    Share          `json:"share"`
 }
 
 // Concerns lists why a second person must approve putting it in force; none: one person may.
@@ -111,19 +115,24 @@ func (c Classifier) Concerns() []Concern {
 	}
 	var out []Concern
 	if c.Figures.Bank.Rate() > measures.OverBlockLimit {
-		out = append(out, Concern{"bank_limit", measures.Shall, c.Figures.Bank})
+		out = append(out, Concern{"bank_limit", "", measures.Shall, c.Figures.Bank})
 	}
 	if c.Figures.Harmless.Rate() > measures.OverBlockLimit {
-		out = append(out, Concern{"harmless_limit", measures.Ours, c.Figures.Harmless})
+		out = append(out, Concern{"harmless_limit", "", measures.Ours, c.Figures.Harmless})
 	}
 	if c.Figures.Harmless.Of < MinMeasured {
-		out = append(out, Concern{"harmless_few", measures.Ours, c.Figures.Harmless})
+		out = append(out, Concern{"harmless_few", "", measures.Ours, c.Figures.Harmless})
+	}
+	for _, l := range c.Calibrated {
+		if !l.Shown {
+			out = append(out, Concern{"limit_unshown", l.Category, measures.Ours, l.OverBlock})
+		}
 	}
 	if c.Source != "" {
-		out = append(out, Concern{"imported", measures.Ours, c.Figures.Harmless})
+		out = append(out, Concern{"imported", "", measures.Ours, c.Figures.Harmless})
 	}
 	if c.Drifted() {
-		out = append(out, Concern{"drift", measures.Ours, c.Later.Harmless})
+		out = append(out, Concern{"drift", "", measures.Ours, c.Later.Harmless})
 	}
 	return out
 }
@@ -470,13 +479,16 @@ func (r *Register) Refresh(ctx context.Context) error {
 	return nil
 }
 
+// KindShadow is the kind of a classifier in shadow: a row of a policy that acts on classifiers (linear) does not mean it.
+const KindShadow = "shadow"
+
 // observer is a detector in shadow: what it finds is recorded and acts on nothing, no answer is held back for it, and when it is
 // down the request goes on.
 type observer struct{ moderation.Detector }
 
 func (o observer) Describe() moderation.Description {
 	d := o.Detector.Describe()
-	d.OnError, d.Exposed = moderation.Degrade, moderation.Exposure{Otherwise: moderation.Unlimited, Minors: moderation.Unlimited}
+	d.Kind, d.OnError, d.Exposed = KindShadow, moderation.Degrade, moderation.Exposure{Otherwise: moderation.Unlimited, Minors: moderation.Unlimited}
 	return d
 }
 

@@ -138,6 +138,9 @@ func TestFromSamplesToForce(t *testing.T) {
 		if len(found(t, d[0], harmless(9999))) != 0 {
 			t.Error("harmless text is hit")
 		}
+		if kind := h.r.Detectors()[0].Describe().Kind; kind != KindShadow {
+			t.Errorf("a policy's row for classifiers would act on one in shadow: kind %s", kind)
+		}
 		if err := h.r.ToForce(ctx, wang, 1); err != nil {
 			t.Fatalf("%v: %+v", err, c.Concerns())
 		}
@@ -240,6 +243,20 @@ func TestForceAboveALimitTakesTwo(t *testing.T) {
 	}
 	if err := h.r.ToForce(ctx, wang, 3); !errors.Is(err, ErrNotMeasured) {
 		t.Errorf("not measured: %v", err)
+	}
+}
+
+// TestUnshownLimitIsAConcern: a limit that too few texts can show is no limit that is kept, whatever else was measured.
+func TestUnshownLimitIsAConcern(t *testing.T) {
+	good := Measured{Bank: ShareOf(0, 500), Harmless: ShareOf(0, 200)}
+	shown := Calibrated{Category: "A1h", Limit: 0.02, OverBlock: ShareOf(0, 400), Shown: true, Needed: 189}
+	few := Calibrated{Category: "A2i", Limit: 0.02, OverBlock: ShareOf(0, 12), Needed: 189}
+	if c := (Classifier{Figures: &good, Calibrated: []Calibrated{shown}}).Concerns(); len(c) != 0 {
+		t.Errorf("%+v", c)
+	}
+	c := Classifier{Figures: &good, Calibrated: []Calibrated{shown, few}}.Concerns()
+	if len(c) != 1 || c[0].Code != "limit_unshown" || c[0].Category != "A2i" || c[0].Share.Of != 12 {
+		t.Errorf("%+v", c)
 	}
 }
 

@@ -145,10 +145,27 @@ type Source struct {
 
 // Learner is what trains classifiers. This house keeps what it makes and knows nothing of how.
 type Learner struct {
-	// Train makes a classifier: its artefact, and a report in JSON.
-	Train func(ctx context.Context, samples []Example) (artefact []byte, report json.RawMessage, err error)
+	// Train makes a classifier.
+	Train func(ctx context.Context, samples []Example) (Learned, error)
 	// Open reads an artefact as a detector of a name.
 	Open func(artefact []byte, name string) (moderation.Detector, error)
+}
+
+// Learned is what a Learner has made.
+type Learned struct {
+	Artefact   []byte
+	Report     json.RawMessage // the trainer's own
+	Calibrated []Calibrated
+}
+
+// Calibrated is what the threshold of one risk was chosen by.
+type Calibrated struct {
+	Category  string  `json:"category"`
+	Threshold float64 `json:"threshold"`  // odds from which on it is a finding, as a share of 1
+	Limit     float64 `json:"limit"`      // share of harmless text that it may hit
+	OverBlock Share   `json:"over_block"` // of the harmless texts kept to calibrate with
+	Shown     bool    `json:"shown"`      // the upper end of that interval keeps the limit; else there were too few texts to tell
+	Needed    int     `json:"needed"`     // harmless texts, of which none is hit, that would show it
 }
 
 // Example is one text to learn from.

@@ -380,11 +380,13 @@ func (r *Register) learn(ctx context.Context, c *Classifier, progress func(Progr
 	train, test := apart(samples)
 	c.Trained, c.Held = len(train), len(test)
 	progress(Progress{Stage: "training"})
-	if artefact, c.Report, err = r.src.Learner.Train(ctx, train); err != nil {
+	learned, err := r.src.Learner.Train(ctx, train)
+	if err != nil {
 		return nil, fmt.Errorf("review: train: %w", err)
 	}
+	c.Report, c.Calibrated = learned.Report, learned.Calibrated
 	progress(Progress{Stage: "measuring"})
-	return artefact, r.examine(ctx, c, artefact, test)
+	return learned.Artefact, r.examine(ctx, c, learned.Artefact, test)
 }
 
 // examine measures an artefact, as it will be read from its row.
