@@ -12,6 +12,7 @@ import (
 	"github.com/hegui/hegui/internal/web"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/measures"
+	"github.com/hegui/hegui/moderation/linear"
 	"github.com/hegui/hegui/operator"
 	"github.com/hegui/hegui/review"
 	"github.com/hegui/hegui/service"
@@ -166,6 +167,17 @@ type sampleData struct {
 	Typed        string // as the reason for opening
 	Name         map[string]string
 	Before, Next string // neighbours in the queue of open samples
+
+	thresholds map[string]map[string]float64 // calibrated odds, by classifier and risk
+}
+
+// Odds are the calibrated odds behind a classifier's score, "" where none are known.
+func (d sampleData) Odds(f review.Finding) string {
+	threshold, ok := d.thresholds[f.Detector][f.Category]
+	if !ok || f.Score == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(linear.Odds(f.Score, threshold), 'f', 4, 64)
 }
 
 // Verdicts are the choices of the form, in the order of the keys 1 to 4.
@@ -183,6 +195,18 @@ func (c *console) sampleData(v *visit) (sampleData, error) {
 	}
 	if d.Seen, _, err = c.Reviews.Seen(ctx, s.ID, v.staff.ID); err != nil {
 		return d, err
+	}
+	classifiers, err := c.Reviews.Classifiers(ctx)
+	if err != nil {
+		return d, err
+	}
+	d.thresholds = map[string]map[string]float64{}
+	for _, x := range classifiers {
+		of := map[string]float64{}
+		for _, l := range x.Calibrated {
+			of[l.Category] = l.Threshold
+		}
+		d.thresholds[x.Name()] = of
 	}
 	open, err := c.Reviews.Samples(ctx, review.Filter{State: "open"})
 	if err != nil {

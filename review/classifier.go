@@ -98,6 +98,9 @@ type Classifier struct {
 	Failed     string          `json:"failed,omitempty"`
 }
 
+// Name is what it is called among detectors.
+func (c Classifier) Name() string { return nameOf(c.N) }
+
 // Concern is a limit that a classifier does not keep.
 type Concern struct {
 	// Code is bank_limit, harmless_limit, harmless_few, limit_unshown (too few harmless texts to show that a threshold keeps its
@@ -432,6 +435,22 @@ type lineup struct {
 	generation uint64
 	hashes     string // states, numbers and hashes: the same needs no reading
 	detectors  []moderation.Detector
+	consulted  []Consulted
+}
+
+// Consulted is a classifier that is asked now.
+type Consulted struct {
+	N        int
+	State    State
+	Detector moderation.Detector // as trained, without what shadow adds
+}
+
+// Consulted lists those of Detectors, in the same order.
+func (r *Register) Consulted() []Consulted {
+	if l := r.line.Load(); l != nil {
+		return l.consulted
+	}
+	return nil
 }
 
 // Detectors returns the trained classifiers to consult now: the one in force, and the one in shadow, which only observes.
@@ -461,7 +480,7 @@ func (r *Register) Refresh(ctx context.Context) error {
 		next.hashes += fmt.Sprint(row.State, row.N, row.Hash, " ")
 	}
 	if before != nil && before.hashes == next.hashes {
-		next.detectors = before.detectors
+		next.detectors, next.consulted = before.detectors, before.consulted
 		r.line.Store(next)
 		return nil
 	}
@@ -470,6 +489,7 @@ func (r *Register) Refresh(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("review: classifier %d: %w", row.N, err)
 		}
+		next.consulted = append(next.consulted, Consulted{int(row.N), State(row.State), d})
 		if State(row.State) == Shadow {
 			d = observer{d}
 		}

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/hegui/hegui/moderation"
 )
@@ -160,6 +163,71 @@ func TestDrift(t *testing.T) {
 	}
 	if _, err := Drift(m.Reference(), m.Snapshot(nil)); err == nil {
 		t.Error("nothing is compared")
+	}
+}
+
+// TestScores: on the scale that detectors tell, findings begin at 0.5 whatever the threshold; order stays, and odds come back.
+func TestScores(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		threshold := rapid.Float64Range(0, 2).Draw(t, "threshold")
+		a, b := rapid.Float64Range(0, 1).Draw(t, "a"), rapid.Float64Range(0, 1).Draw(t, "b")
+		if rapid.Bool().Draw(t, "at the threshold") {
+			a = min(threshold, 1)
+		}
+		x, y := Scaled(a, threshold), Scaled(b, threshold)
+		if !(x >= 0 && x <= 1) || (x >= Middle) != (a >= threshold) || a < b && x > y {
+			t.Fatalf("odds %v and %v at threshold %v score %v and %v", a, b, threshold, x, y)
+		}
+		if threshold > 1e-3 && threshold < 0.999 && x > 1e-6 && x < 1-1e-6 && math.Abs(Odds(x, threshold)-a) > 1e-6 {
+			t.Fatalf("odds %v come back as %v", a, Odds(x, threshold))
+		}
+	})
+	// A classifier whose threshold lies far from the middle: what is unsure about a text is still told around 0.5.
+	m, _ := trained(t, made())
+	m.head.Labels[0].Threshold = 0.02
+	low, high := 0, 0
+	for i := range 200 {
+		text := []byte(fmt.Sprintf("第%d批甲物的风景，%s", i, strings.Repeat("散步很好", i%12)))
+		j := moderation.Consult(t.Context(), Detector(m, "trial", DetectorOptions{}), moderation.Query{Text: text})
+		switch odds := m.worst(string(text))[0]; {
+		case (odds >= 0.02) != (j.Outcome == moderation.Found), (j.Score >= Middle) != (j.Outcome == moderation.Found):
+			t.Fatalf("%s: odds %v, %+v", text, odds, j)
+		case j.Outcome == moderation.Found:
+			high++
+			if j.Findings[0].Score != j.Score {
+				t.Errorf("%+v", j)
+			}
+		default:
+			low++
+		}
+	}
+	if high == 0 {
+		t.Errorf("%d below the threshold and %d above", low, high)
+	}
+}
+
+// TestLive: a detector tells how the questions it is asked about differ from what its model was measured on.
+func TestLive(t *testing.T) {
+	m, _ := trained(t, made())
+	d := Detector(m, "trial", DetectorOptions{})
+	if _, ok := Live(d); ok {
+		t.Error("nothing was asked, and something is compared")
+	}
+	say := func(direction, text string) {
+		moderation.Consult(t.Context(), d, moderation.Query{Scene: moderation.Scene{Direction: direction}, Text: []byte(text)})
+	}
+	for _, s := range made() {
+		say("in", s.Text)
+		say("out", "wholly other words")
+	}
+	if drift, ok := Live(d); !ok || drift.Band != "stable" || drift.Texts != len(made()) {
+		t.Errorf("%+v", drift)
+	}
+	for i := range 400 {
+		say("in", fmt.Sprintf("量子纠缠实验报告第%d章 hydrogen", i))
+	}
+	if drift, ok := Live(d); !ok || drift.Band != "shifted" || drift.Texts != len(made())+400 {
+		t.Errorf("%+v", drift)
 	}
 }
 

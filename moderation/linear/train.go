@@ -288,8 +288,7 @@ func (m *Model) calibrate(held []example, limit float64) []Calibrated {
 	for i, e := range held {
 		raw[i] = m.worst(e.Text) // as the Detector sees it
 		for j, p := range raw[i] {
-			p = min(max(p, 1e-12), 1-1e-12)
-			raw[i][j] = math.Log(p / (1 - p))
+			raw[i][j] = logit(p)
 		}
 	}
 	for at := range m.head.Labels {
@@ -328,8 +327,7 @@ func (m *Model) calibrate(held []example, limit float64) []Calibrated {
 // leastEvidence is the lowest threshold of a label: the score of a text that says nothing, with its odds doubled (ours). What a
 // classifier knows nothing about, a number, a smile, another script, is no finding however low its harmless texts score.
 func (m *Model) leastEvidence(at int) float64 {
-	p := min(max(m.Score(nil, nil)[at], 1e-12), 1-1e-12)
-	return sigmoid(math.Log(p/(1-p)) + math.Ln2)
+	return sigmoid(logit(m.Score(nil, nil)[at]) + math.Ln2)
 }
 
 // allowedHits is the greatest number of hits among n harmless texts whose interval still lies within the limit; -1: even none
