@@ -181,6 +181,13 @@ func TestClassifierPages(t *testing.T) {
 	if strings.Contains(page, "/classifier/move/force") {
 		t.Error("one person is offered to force it")
 	}
+	// The page of detectors counts what it is asked about, and tells of drift.
+	wants(t, wang.get("/detectors?lang=zh", 200), "分类器 1", "linear-1", "影子运行", "还没有可比较的问题")
+	for i := range 60 {
+		moderation.ConsultAll(t.Context(), d.watcher.Detectors(), moderation.Query{Scene: moderation.Scene{Direction: "in", Channel: "content"}, Text: []byte(fmt.Sprint("안녕하세요 오늘 날씨가 참 좋네요 ", i))}, nil)
+	}
+	wants(t, wang.get("/detectors?lang=zh", 200), "与词库", "一致 60，不一致 0", "60 个问题", "已漂移")
+	wang.get("/classifier?lang=zh", 200)
 	wants(t, wang.post("/classifier/move/force", 409, "n", "1"), "第二人批准")
 	wants(t, li.post("/classifier/move/confirm", 409, "n", "1"), "没有人提请批准")
 	wants(t, wang.post("/classifier/move/ask", 200, "n", "1", "note", "题库有误"), "题库有误", "王丽 已提请批准")

@@ -133,6 +133,7 @@ type server struct {
 	state   lexiconState // of lexicon
 	policy  atomic.Pointer[moderation.Policy]
 	judges  []*detector.Detector // that are configured
+	watcher *detector.Watcher    // of the trained classifiers
 	keys    tryKeys
 	over    chan endedExchange // exchanges that samples are drawn from
 
@@ -211,13 +212,14 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	if err != nil {
 		return sv, err
 	}
+	sv.watcher = detector.NewWatcher(in.reviews.Detectors, detectorParts{lexicon: sv.lexicon.Load}.hits(), time.Now)
 	judges, err := sv.openDetectors(c, metrics)
 	if err != nil {
 		return sv, err
 	}
 	sv.gateway, err = gateway.New(gateway.Options{Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
 		Users: in.users, Pool: sv.pool, Lexicon: sv.lexicon.Load, Policy: sv.policy.Load, PortalURL: sv.portalURL, Log: sv.log, Metrics: metrics,
-		Detectors: judges, Answers: in.answers, Heightened: in.emergency.Profile, Screenings: screenings, Classifiers: sv.in.reviews.Detectors, Ended: sv.ended})
+		Detectors: judges, Answers: in.answers, Heightened: in.emergency.Profile, Screenings: screenings, Classifiers: sv.watcher.Detectors, Ended: sv.ended})
 	if err != nil {
 		return sv, err
 	}
