@@ -20,7 +20,7 @@ func linearLearner() review.Learner {
 			for i, e := range examples {
 				samples[i] = linear.Sample(e)
 			}
-			samples = append(samples, linear.Background()...)
+			samples = linear.WithBackground(samples)
 			model, report, err := linear.Train(samples, linear.Options{OverBlock: linear.CarefulOverBlock})
 			if err != nil {
 				return review.Learned{}, err

@@ -96,6 +96,7 @@ type Classifier struct {
 	Approved   journal.Actor   `json:"approved,omitzero"` // the second person
 	Moved      time.Time       `json:"moved,omitzero"`    // into its state
 	Failed     string          `json:"failed,omitempty"`
+	Few        bool            `json:"few,omitempty"` // it failed because Set has too few different texts
 }
 
 // Name is what it is called among detectors.

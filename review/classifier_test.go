@@ -260,6 +260,30 @@ func TestUnshownLimitIsAConcern(t *testing.T) {
 	}
 }
 
+// TestSameTextCountsOnce: a text that was judged a hundred times is one text, and one that people judge both ways is none.
+func TestSameTextCountsOnce(t *testing.T) {
+	h := newHouse(t, testkit.SQLite(t))
+	ctx := t.Context()
+	if err := h.r.SetRates(ctx, wang, "writer", Rates{Random: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range MinSide + 5 {
+		h.judged("writer", fmt.Sprint("bad-", i), []string{"代开发票，加微信", "代开发票, 加微信！"}[i%2], Missed, "A1h")
+		h.judged("writer", fmt.Sprint("good-", i), harmless(i), Right)
+	}
+	h.judged("writer", "other-1", harmless(0), Missed, "A1h") // one says so, one not
+	h.judged("writer", "other-2", harmless(1)+"。", Right)
+	h.judged("writer", "other-3", harmless(1), Missed, "A1h") // two say harmless, one not
+	h.at = h.at.Add(time.Minute)
+	if _, err := h.r.Train(ctx, wang, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	c := h.wait(1)
+	if c.State != Failed || !c.Few || c.Set.Labels["A1h"] != 1 || c.Set.Harmless != MinSide+4 || c.Set.Undecided != 2 || c.Set.Repeated != MinSide+4+2 {
+		t.Errorf("%s %q %+v", c.State, c.Failed, c.Set)
+	}
+}
+
 // TestTrainingThatDies: the next one is not held up by it, and the page says what happened.
 func TestTrainingThatDies(t *testing.T) {
 	h := newHouse(t, testkit.SQLite(t))

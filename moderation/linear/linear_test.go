@@ -231,6 +231,34 @@ func TestLive(t *testing.T) {
 	}
 }
 
+// TestSameTextCountsOnce: numbers of samples are numbers of different texts, and what is said both ways of one text is settled by
+// most or left out.
+func TestSameTextCountsOnce(t *testing.T) {
+	var same []Sample
+	for i := range 200 {
+		same = append(same, Sample{Text: []string{"甲物出售，价格便宜", "甲物出售,价格便宜!", " 甲物出售 价格便宜"}[i%3], Labels: []string{"A1a"}})
+	}
+	harmless := slices.DeleteFunc(made(), func(s Sample) bool { return !s.harmless() })
+	if _, _, err := Train(append(same, harmless...), Options{Seed: 7, Buckets: 1 << 12}); err == nil || !strings.Contains(err.Error(), "no label has 50 different texts; there are A1a: 1 ") || !strings.Contains(err.Error(), "199 left out") {
+		t.Errorf("one text 200 times: %v", err)
+	}
+	again := append(made(), made()...)
+	again = append(again, Sample{Text: "第0批甲物出售，价格便宜"}, Sample{Text: "今天第1次去海边散步，风景很好", Labels: []string{"A1a"}}, Sample{Text: "今天第1次去海边散步，风景很好", Labels: []string{"A1a"}})
+	m, r := trained(t, again)
+	if want := (Doubles{Repeated: 402, Settled: 1, Undecided: 1}); r.Doubles != want || r.Samples != 399 {
+		t.Errorf("%d samples, %+v, want %+v", r.Samples, r.Doubles, want)
+	}
+	slices.Reverse(again)
+	if other, _ := trained(t, again); other.Hash() != m.Hash() {
+		t.Error("the order of doubles changes the model")
+	}
+	there := Background()[0]
+	with := WithBackground([]Sample{{Text: there.Text + "！", Labels: []string{"A1a"}}})
+	if len(with) != len(Background()) {
+		t.Errorf("%d samples: what was judged stands beside the same text as harmless", len(with))
+	}
+}
+
 // TestNoFindingWithoutEvidence: what the classifier knows nothing about is no finding, however low its threshold would have been.
 func TestNoFindingWithoutEvidence(t *testing.T) {
 	m, _ := trained(t, made())
