@@ -23,7 +23,7 @@ const reviewPage = 50
 
 var (
 	reviewStates  = []string{"open", "waiting", "counted"}
-	reviewReasons = []review.Reason{review.Disputed, review.Disagreement, review.Threshold, review.Random}
+	reviewReasons = []review.Reason{review.Disputed, review.Disagreement, review.Threshold, review.Random, review.Picked}
 )
 
 type reviewData struct {
@@ -58,7 +58,7 @@ func reviewFilter(v *visit) (review.Filter, error) {
 	f := review.Filter{Service: q.Get("service"), Reason: review.Reason(q.Get("reason")), State: q.Get("state")}
 	switch {
 	case f.Reason != "" && !slices.Contains(reviewReasons, f.Reason):
-		return f, invalid("reason", "invalid.field", "reason", "dispute, disagreement, threshold, random")
+		return f, invalid("reason", "invalid.field", "reason", "dispute, disagreement, threshold, random, picked")
 	case f.State == "":
 		f.State = "open"
 	case f.State == "all":

@@ -56,7 +56,7 @@ func reviewOperations() []web.Operation {
 	const base = "/api/v1/review"
 	return []web.Operation{
 		{Method: "GET", Path: base, Summary: "Figures of the last 90 days: queue, reviewers, agreement, overturn rates", Answer: review.Figures{}, Status: http.StatusOK},
-		{Method: "GET", Path: base + "/samples", Summary: "List samples: disputes first, then the oldest first", Query: [][2]string{{"service", "id of a service"}, {"reason", "dispute, disagreement, threshold, random"}, {"state", "open (when empty), waiting, counted, all"}}, Answer: samplesAnswer{}, Status: http.StatusOK},
+		{Method: "GET", Path: base + "/samples", Summary: "List samples: disputes first, then the oldest first", Query: [][2]string{{"service", "id of a service"}, {"reason", "dispute, disagreement, threshold, random, picked"}, {"state", "open (when empty), waiting, counted, all"}}, Answer: samplesAnswer{}, Status: http.StatusOK},
 		{Method: "GET", Path: base + "/samples/{id}", Summary: "One sample with its decisions, without content", Answer: review.Sample{}, Status: http.StatusOK},
 		{Method: "POST", Path: base + "/samples/{id}/content", Summary: "Open a sample's text for a reason, which is recorded", Body: reasonBody{}, Answer: sampleTextAnswer{}, Status: http.StatusOK},
 		{Method: "POST", Path: base + "/samples/{id}/decisions", Summary: "Judge a sample", Body: decisionBody{}, Answer: review.Sample{}, Status: http.StatusOK},

@@ -96,3 +96,36 @@ func TestDisputeWhileASampleIsDrawn(t *testing.T) {
 		t.Errorf("%d samples are told of; the drawn one is the only one", n)
 	}
 }
+
+// TestTake: a person has a text looked at; what is a sample already stays one, and what was not kept is none.
+func TestTake(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		ctx := t.Context()
+		x := h.refused("u1", "e1", "文")
+		id, err := h.r.Take(ctx, wang, x.ID, "in")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := h.r.Sample(ctx, id); err != nil || s.Reason != Picked || s.Channel != "messages[0].content" || len(s.Findings) != 1 {
+			t.Errorf("%+v %v", s, err)
+		}
+		if again, err := h.r.Take(ctx, li, x.ID, "in"); err != nil || again != id {
+			t.Errorf("taken again: %q, want %q (%v)", again, id, err)
+		}
+		if out, err := h.r.Take(ctx, wang, x.ID, "out"); err != nil || out == id {
+			t.Errorf("the answer: %q %v", out, err)
+		}
+		x.Kept = false
+		h.exchanges[x.ID] = x
+		if _, err := h.r.Take(ctx, wang, x.ID, "in"); !errors.Is(err, ErrNoContent) {
+			t.Errorf("not kept: %v", err)
+		}
+		var bad *InvalidError
+		if _, err := h.r.Take(ctx, wang, x.ID, "up"); !errors.As(err, &bad) {
+			t.Errorf("no side: %v", err)
+		}
+		if _, err := h.r.Take(ctx, journal.Actor{Kind: "system", ID: "x"}, x.ID, "in"); !errors.As(err, &bad) {
+			t.Errorf("nobody: %v", err)
+		}
+	})
+}

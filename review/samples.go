@@ -23,6 +23,7 @@ const (
 	Disagreement Reason = "disagreement" // one detector found something in the text, another that looked did not
 	Threshold    Reason = "threshold"    // a score near the threshold
 	Disputed     Reason = "dispute"
+	Picked       Reason = "picked" // by a person
 )
 
 // Verdict is what a person says of what the machine did with a text.
@@ -287,8 +288,11 @@ func (r *Register) opened(ctx context.Context, sample, who string, shown bool) e
 	if shown {
 		n = 1
 	}
-	_, err := r.db.W.ExecContext(ctx, `INSERT INTO review_opening (sample, reviewer, shown, at_ms) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (sample, reviewer) DO UPDATE SET shown = excluded.shown, at_ms = excluded.at_ms`, sample, who, n, r.clock().UnixMilli())
+	_, err := r.j.Commit(ctx, journal.Write{Apply: func(ctx context.Context, tx *sql.Tx) error { // together with others, not a disk's wait of its own
+		_, err := tx.ExecContext(ctx, `INSERT INTO review_opening (sample, reviewer, shown, at_ms) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (sample, reviewer) DO UPDATE SET shown = excluded.shown, at_ms = excluded.at_ms`, sample, who, n, r.clock().UnixMilli())
+		return err
+	}})
 	if err != nil {
 		return fmt.Errorf("review: opening: %w", err)
 	}

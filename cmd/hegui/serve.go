@@ -223,12 +223,16 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	if err != nil {
 		return sv, err
 	}
+	var material func(context.Context) (int, error)
+	if sv.demo {
+		material = sv.sampleMaterial
+	}
 	public, err := portal.New(portal.Options{Services: in.services, Users: in.users, Reviews: in.reviews, Log: sv.log})
 	if err != nil {
 		return sv, err
 	}
 	operators, err := console.New(console.Options{Journal: in.journal, Verifier: in.keys.Verifier, Exchanges: in.exchanges, Services: in.services,
-		Users: in.users, Staff: in.staff, Lexicon: sv.lexicon.Load, Words: in.lexicon, Answers: in.answers, Policy: sv.policy.Load, Emergency: in.emergency, Reviews: in.reviews, Serves: sv.serving, Health: sv.pool.Health, Detectors: sv.detectorsNow, Findings: sv.findings,
+		Users: in.users, Staff: in.staff, Lexicon: sv.lexicon.Load, Words: in.lexicon, Answers: in.answers, Policy: sv.policy.Load, Emergency: in.emergency, Reviews: in.reviews, Serves: sv.serving, Health: sv.pool.Health, Detectors: sv.detectorsNow, Material: material, Findings: sv.findings,
 		VerifyAll: func(ctx context.Context) (journal.Report, error) { return in.verify(ctx, nil) },
 		Gateway:   sv.gateway.Handler(), TryKey: sv.tryKey, GatewayURL: sv.gatewayURL, PortalURL: sv.portalURL, Log: sv.log})
 	if err != nil {

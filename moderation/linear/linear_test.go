@@ -259,6 +259,34 @@ func TestSameTextCountsOnce(t *testing.T) {
 	}
 }
 
+// TestNothingHarmfulToCalibrateWith: when chance leaves no text with the label among those to calibrate with, what was learnt still counts.
+func TestNothingHarmfulToCalibrateWith(t *testing.T) {
+	samples := made()
+	for seed := range uint64(50) {
+		for i := range samples {
+			if samples[i].Group = ""; !samples[i].harmless() {
+				samples[i].Group = fmt.Sprint("one of few ", i%8) // few users say what is harmful
+			}
+		}
+		none := true
+		for _, e := range prepare(samples, Options{Seed: seed, Holdout: 0.2}) {
+			none = none && (e.harmless() || e.part == toTrain)
+		}
+		if !none {
+			continue
+		}
+		m, _, err := Train(samples, Options{Seed: seed, Buckets: 1 << 12})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if j := moderation.Consult(t.Context(), Detector(m, "trial", DetectorOptions{}), moderation.Query{Text: []byte("第900批甲物出售，价格便宜")}); j.Outcome != moderation.Found {
+			t.Errorf("seed %d: %+v", seed, j)
+		}
+		return
+	}
+	t.Fatal("no seed of these leaves none")
+}
+
 // TestNoFindingWithoutEvidence: what the classifier knows nothing about is no finding, however low its threshold would have been.
 func TestNoFindingWithoutEvidence(t *testing.T) {
 	m, _ := trained(t, made())

@@ -310,7 +310,9 @@ func (m *Model) calibrate(held []example, limit float64) []Calibrated {
 			}
 			y = append(y, is)
 		}
-		l.Slope, l.Shift = platt(z, y, pos)
+		if pos > 0 { // of harmless texts alone a sigmoid would be flat, and nothing would ever reach a threshold: the odds stay as learnt
+			l.Slope, l.Shift = platt(z, y, pos)
+		}
 		var harmless []float64
 		for i, e := range held {
 			if e.harmless() {
