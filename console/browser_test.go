@@ -78,6 +78,9 @@ func TestBrowser(t *testing.T) {
 				tab.Shot("console-" + p.name + "-" + lang)
 				for look, name := range map[testkit.Look]string{testkit.Phone: "phone", testkit.Night: "night"} {
 					tab.As(look)
+					if look == testkit.Phone {
+						narrow(t, tab, d.url+p.path)
+					}
 					tab.Fits()
 					tab.Shot("console-" + p.name + "-" + lang + "-" + name)
 				}
@@ -145,4 +148,18 @@ func TestBrowser(t *testing.T) {
 		tab.Wants("No longer valid")
 		tab.Shot("console-problem-en")
 	})
+}
+
+// narrow looks at a page as a phone opens it: no word of the header is broken, and the navigation shows where one is.
+func narrow(t *testing.T, tab *testkit.Tab, address string) {
+	t.Helper()
+	tab.Go(address)
+	testkit.Eval[bool](tab, `(() => { const e = document.querySelector(".top .who a"); if (e) e.textContent = "负责人 Owner"; return true; })()`) // as the demonstration's is called
+	tab.Fits()
+	if broken := testkit.Eval[string](tab, `[...document.querySelectorAll(".top a, .top button, .top .tag")].filter(e => e.getClientRects().length > 1 || e.offsetHeight > 1.9 * parseFloat(getComputedStyle(e).lineHeight || 24)).map(e => e.textContent).join()`); broken != "" {
+		t.Errorf("%s: the header breaks %q", address, broken)
+	}
+	if !testkit.Eval[bool](tab, `(() => { const e = document.querySelector("nav.side [aria-current]"); if (!e) return true; const r = e.getBoundingClientRect(); return r.left >= 0 && r.right <= innerWidth; })()`) {
+		t.Errorf("%s: the navigation does not show the page that is open", address)
+	}
 }

@@ -26,6 +26,7 @@ type classifierData struct {
 	Since       string // as typed
 	Problem     string // to correct
 	Limit       float64
+	Demo        bool // sample texts can be put there
 	Name        map[string]string
 }
 
@@ -51,6 +52,7 @@ func (c *console) classifierData(v *visit, since time.Time) (classifierData, err
 	if d.Material, err = c.Reviews.Material(ctx, since); err != nil {
 		return d, err
 	}
+	d.Demo = c.Material != nil && !d.Material.Enough()
 	for _, s := range c.Services.Services() {
 		if s.Disclosure.TrainingZH != "" {
 			d.Declared = append(d.Declared, s.ID)
@@ -64,6 +66,31 @@ func (c *console) classifierData(v *visit, since time.Time) (classifierData, err
 	}
 	d.Name, err = c.staffNames(v)
 	return d, err
+}
+
+// sampleMaterial puts judged sample texts into a demonstration, so that something can be trained there.
+func (c *console) sampleMaterial(v *visit) error {
+	if c.Material == nil {
+		return &web.Problem{Status: http.StatusNotFound}
+	}
+	if !c.filling.TryLock() {
+		return &web.Problem{Status: http.StatusConflict, Key: "classifier.filling"}
+	}
+	defer c.filling.Unlock()
+	m, err := c.Reviews.Material(v.r.Context(), time.Time{})
+	if err != nil {
+		return err
+	}
+	if m.Enough() {
+		return &web.Problem{Status: http.StatusConflict, Key: "classifier.filled"}
+	}
+	n, err := c.Material(v.r.Context())
+	if err != nil {
+		return err
+	}
+	c.site.SetFlash(v.w, v.r, "good", "flash.classifier_material", strconv.Itoa(n))
+	c.site.Redirect(v.w, v.r, "/classifier")
+	return nil
 }
 
 // trainClassifier starts a training; the page it leads to tells how far it is. A date that cannot be read is shown again.
@@ -140,6 +167,14 @@ func (c *console) exportClassifiers(v *visit) error {
 
 // classifierRefusal words what training and forcing refuse; nil for other errors.
 func classifierRefusal(err error) error {
+	var state *review.StateError
+	if errors.As(err, &state) {
+		key := "classifier.state_" + state.What
+		if state.What == "force" && state.Is == review.Trained {
+			key = "classifier.state_force_trained"
+		}
+		return &web.Problem{Status: http.StatusConflict, Key: key, Args: []any{state.N}, Err: err}
+	}
 	for _, known := range []struct {
 		err error
 		key string

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -48,6 +49,7 @@ type Options struct {
 	Serves     func() (version int, failed string) // the register's version that this process serves with, and why not a newer one
 	Health     func() []upstream.Health
 	Detectors  func(context.Context) (DetectorsNow, error)                 // nil: none are configured
+	Material   func(context.Context) (int, error)                          // of a demonstration: puts judged sample texts there; nil: no demonstration
 	Findings   func(context.Context) []obligation.Result                   // computed now
 	VerifyAll  func(context.Context) (journal.Report, error)               // re-reads journal and registers; nil: journal and exchanges
 	Gateway    http.Handler                                                // Try it talks to the gateway's own handler, in process, with a real key
@@ -73,6 +75,8 @@ type console struct {
 	Options
 	site *web.Site
 	mux  *http.ServeMux
+
+	filling sync.Mutex // held while sample material is put there
 }
 
 // New returns the console's handler. It fails when a template, a text or an option is missing.

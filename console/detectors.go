@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/hegui/hegui/detector"
+	"github.com/hegui/hegui/moderation/linear"
+	"github.com/hegui/hegui/review"
 )
 
 // DetectorNow is a configured detector as this process sees it, with what it will cost.
@@ -15,8 +17,36 @@ type DetectorNow struct {
 
 // DetectorsNow is what the page of detectors shows.
 type DetectorsNow struct {
-	Detectors []DetectorNow
-	Days      []detector.Spend // of all nodes, the last week
+	Classifiers []ClassifierNow // trained ones, in shadow or in force
+	Detectors   []DetectorNow
+	Days        []detector.Spend // of all nodes, the last week
+}
+
+// ClassifierNow is a trained classifier as this process sees it.
+type ClassifierNow struct {
+	detector.Status
+	N     int
+	State review.State
+	Drift *linear.Drifted // of the questions it was asked about; nil: none yet
+	Worse bool            // samples reviewed since its training show it at its worse
+}
+
+// ClassifiersOf joins what is consulted with its counts.
+func ClassifiersOf(consulted []review.Consulted, counts []detector.Status) []ClassifierNow {
+	var out []ClassifierNow
+	for _, c := range consulted {
+		one := ClassifierNow{N: c.N, State: c.State, Status: detector.Status{Name: c.Detector.Describe().Name, Ask: detector.Always}}
+		for _, s := range counts {
+			if s.Name == one.Name {
+				one.Status = s
+			}
+		}
+		if drift, ok := linear.Live(c.Detector); ok {
+			one.Drift = &drift
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 // DetectorsOf gathers it; all may be empty.
@@ -41,6 +71,17 @@ func (c *console) detectors(v *visit) error {
 		var err error
 		if d, err = c.Detectors(v.r.Context()); err != nil {
 			return err
+		}
+	}
+	list, err := c.Reviews.Classifiers(v.r.Context())
+	if err != nil {
+		return err
+	}
+	for i := range d.Classifiers {
+		for _, x := range list {
+			if x.N == d.Classifiers[i].N {
+				d.Classifiers[i].Worse = x.Drifted()
+			}
 		}
 	}
 	return c.show(v, "detectors", d)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,11 +13,12 @@ import (
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/moderation"
+	"github.com/hegui/hegui/review"
 )
 
 // sampleDetectors are two detectors that were asked: one that works and has a cap, one that is down. They are made when the
 // page is first shown.
-func sampleDetectors(db *store.DB, j *journal.Journal) func(context.Context) (DetectorsNow, error) {
+func sampleDetectors(db *store.DB, j *journal.Journal, reviews *review.Register, watcher *detector.Watcher) func(context.Context) (DetectorsNow, error) {
 	made := sync.OnceValues(func() ([]*detector.Detector, error) { return askDetectors(db, j) })
 	return func(ctx context.Context) (DetectorsNow, error) {
 		all, err := made()
@@ -27,7 +29,9 @@ func sampleDetectors(db *store.DB, j *journal.Journal) func(context.Context) (De
 		if err != nil {
 			return DetectorsNow{}, err
 		}
-		return DetectorsOf(ctx, all, ledger, time.Now())
+		now, err := DetectorsOf(ctx, all, ledger, time.Now())
+		now.Classifiers = ClassifiersOf(reviews.Consulted(), watcher.Status())
+		return now, err
 	}
 }
 
@@ -55,7 +59,7 @@ func askDetectors(db *store.DB, j *journal.Journal) ([]*detector.Detector, error
 	if err != nil {
 		return nil, err
 	}
-	down, err := detector.New(source("judge", errors.New("the endpoint answered with HTTP 503")), detector.Options{Ledger: ledger, Ask: detector.Unsure, Low: 0.3, High: 0.8, Failures: 2,
+	down, err := detector.New(source("judge", errors.New("the endpoint answered with HTTP 503, then: context deadline exceeded")), detector.Options{Ledger: ledger, Ask: detector.Unsure, Low: 0.3, High: 0.8, Failures: 2,
 		Earlier: func() []moderation.Detector { return []moderation.Detector{broken{}} }})
 	if err != nil {
 		return nil, err
@@ -87,5 +91,8 @@ func TestDetectorsPage(t *testing.T) {
 	body := p.get("/detectors?lang=en", 200)
 	wants(t, body, "qwen", "judge", "Works", "Resting", "HTTP 503", "asked when those before are unsure", "¥1.00 · then the others decide", "Last seven days", detector.Day(time.Now()))
 	body = p.get("/detectors?lang=zh", 200)
-	wants(t, body, "检测器", "熔断中", "达到限额未提问", "最近七天")
+	wants(t, body, "检测器", "熔断中", "达到限额未提问", "最近七天", "限时内没有应答", "与词库和分类器", "命中率的变化")
+	if strings.Contains(body, "context deadline exceeded") {
+		t.Error("what went wrong is told in another language")
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hegui/hegui/internal/web"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/measures"
+	"github.com/hegui/hegui/moderation/linear"
 	"github.com/hegui/hegui/operator"
 	"github.com/hegui/hegui/review"
 	"github.com/hegui/hegui/service"
@@ -22,7 +23,7 @@ const reviewPage = 50
 
 var (
 	reviewStates  = []string{"open", "waiting", "counted"}
-	reviewReasons = []review.Reason{review.Disputed, review.Disagreement, review.Threshold, review.Random}
+	reviewReasons = []review.Reason{review.Disputed, review.Disagreement, review.Threshold, review.Random, review.Picked}
 )
 
 type reviewData struct {
@@ -57,7 +58,7 @@ func reviewFilter(v *visit) (review.Filter, error) {
 	f := review.Filter{Service: q.Get("service"), Reason: review.Reason(q.Get("reason")), State: q.Get("state")}
 	switch {
 	case f.Reason != "" && !slices.Contains(reviewReasons, f.Reason):
-		return f, invalid("reason", "invalid.field", "reason", "dispute, disagreement, threshold, random")
+		return f, invalid("reason", "invalid.field", "reason", "dispute, disagreement, threshold, random, picked")
 	case f.State == "":
 		f.State = "open"
 	case f.State == "all":
@@ -153,6 +154,7 @@ type sampleData struct {
 	review.Sample
 	Can, CanRead bool
 	Mine         bool   // this person has judged it
+	Seen         bool   // this person has opened it, so may judge it
 	Opened       bool   // Text is the content
 	Text         string //
 	Words        string // what the user wrote in disputing it
@@ -165,6 +167,17 @@ type sampleData struct {
 	Typed        string // as the reason for opening
 	Name         map[string]string
 	Before, Next string // neighbours in the queue of open samples
+
+	thresholds map[string]map[string]float64 // calibrated odds, by classifier and risk
+}
+
+// Odds are the calibrated odds behind a classifier's score, "" where none are known.
+func (d sampleData) Odds(f review.Finding) string {
+	threshold, ok := d.thresholds[f.Detector][f.Category]
+	if !ok || f.Score == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(linear.Odds(f.Score, threshold), 'f', 4, 64)
 }
 
 // Verdicts are the choices of the form, in the order of the keys 1 to 4.
@@ -179,6 +192,21 @@ func (c *console) sampleData(v *visit) (sampleData, error) {
 	d := sampleData{Sample: s, Can: v.staff.Can(operator.Review), CanRead: v.staff.Can(operator.ReadContent), Risks: measures.Risks(), Chosen: map[string]bool{}}
 	for _, decision := range s.Decisions {
 		d.Mine = d.Mine || decision.Reviewer == v.staff.ID
+	}
+	if d.Seen, _, err = c.Reviews.Seen(ctx, s.ID, v.staff.ID); err != nil {
+		return d, err
+	}
+	classifiers, err := c.Reviews.Classifiers(ctx)
+	if err != nil {
+		return d, err
+	}
+	d.thresholds = map[string]map[string]float64{}
+	for _, x := range classifiers {
+		of := map[string]float64{}
+		for _, l := range x.Calibrated {
+			of[l.Category] = l.Threshold
+		}
+		d.thresholds[x.Name()] = of
 	}
 	open, err := c.Reviews.Samples(ctx, review.Filter{State: "open"})
 	if err != nil {
@@ -225,6 +253,7 @@ func (c *console) openSample(v *visit) error {
 
 func (c *console) fillContent(v *visit, d *sampleData) error {
 	_, text, err := c.Reviews.Open(v.r.Context(), v.staff.Actor(), d.ID, d.Typed)
+	d.Seen = d.Seen || err == nil || errors.Is(err, review.ErrNoContent)
 	switch {
 	case errors.Is(err, journal.ErrErased):
 		d.Erased = true
@@ -367,13 +396,21 @@ func exportRows[T any](c *console, v *visit, name string, list []T, head []any, 
 	return nil
 }
 
+// reviewMends are the catalogue's texts for fields that the review register refuses, so that they stand in the reader's language.
+var reviewMends = map[string]string{"verdict": "review.bad_verdict", "labels": "review.bad_labels", "note": "review.bad_note", "reason": "content.reason_missing",
+	"random": "review.bad_share", "disagreement": "review.bad_share", "threshold": "review.bad_share", "at": "review.bad_share", "near": "review.bad_share"}
+
 // reviewRefusal words what the review register refuses; nil for other errors.
 func reviewRefusal(err error) error {
 	var bad *review.InvalidError
 	if errors.As(err, &bad) {
+		if key, ok := reviewMends[bad.Field]; ok {
+			return &web.Problem{Status: http.StatusBadRequest, Field: bad.Field, Key: key, Err: err}
+		}
 		return &web.Problem{Status: http.StatusBadRequest, Field: bad.Field, Key: "invalid.field", Args: []any{bad.Field, bad.Mend}, Err: err}
 	}
 	return known(err, []refusedAs{
+		{review.ErrUnseen, http.StatusConflict, "review.unseen"},
 		{review.ErrUnknown, http.StatusNotFound, "review.unknown"},
 		{review.ErrUnknownExchange, http.StatusNotFound, "review.unknown"},
 		{review.ErrDecided, http.StatusConflict, "review.decided_before"},

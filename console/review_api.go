@@ -26,8 +26,16 @@ type (
 		Note    string         `json:"note"`
 	}
 	ratesBody struct {
-		Service string       `json:"service"`
-		Rates   review.Rates `json:"rates"`
+		Service string      `json:"service"`
+		Rates   ratesChange `json:"rates"`
+	}
+	// ratesChange is what is to be other than it is: a rate that is left out stays as it stands.
+	ratesChange struct {
+		Random       *float64 `json:"random,omitempty"`
+		Disagreement *float64 `json:"disagreement,omitempty"`
+		Threshold    *float64 `json:"threshold,omitempty"`
+		At           *float64 `json:"at,omitempty"`
+		Near         *float64 `json:"near,omitempty"`
 	}
 	disputesAnswer struct {
 		Count    int              `json:"count"`
@@ -48,11 +56,11 @@ func reviewOperations() []web.Operation {
 	const base = "/api/v1/review"
 	return []web.Operation{
 		{Method: "GET", Path: base, Summary: "Figures of the last 90 days: queue, reviewers, agreement, overturn rates", Answer: review.Figures{}, Status: http.StatusOK},
-		{Method: "GET", Path: base + "/samples", Summary: "List samples: disputes first, then the oldest first", Query: [][2]string{{"service", "id of a service"}, {"reason", "dispute, disagreement, threshold, random"}, {"state", "open (when empty), waiting, counted, all"}}, Answer: samplesAnswer{}, Status: http.StatusOK},
+		{Method: "GET", Path: base + "/samples", Summary: "List samples: disputes first, then the oldest first", Query: [][2]string{{"service", "id of a service"}, {"reason", "dispute, disagreement, threshold, random, picked"}, {"state", "open (when empty), waiting, counted, all"}}, Answer: samplesAnswer{}, Status: http.StatusOK},
 		{Method: "GET", Path: base + "/samples/{id}", Summary: "One sample with its decisions, without content", Answer: review.Sample{}, Status: http.StatusOK},
 		{Method: "POST", Path: base + "/samples/{id}/content", Summary: "Open a sample's text for a reason, which is recorded", Body: reasonBody{}, Answer: sampleTextAnswer{}, Status: http.StatusOK},
 		{Method: "POST", Path: base + "/samples/{id}/decisions", Summary: "Judge a sample", Body: decisionBody{}, Answer: review.Sample{}, Status: http.StatusOK},
-		{Method: "POST", Path: base + "/rates", Summary: "Declare how much of a service is drawn", Body: ratesBody{}, Answer: review.Rates{}, Status: http.StatusOK},
+		{Method: "POST", Path: base + "/rates", Summary: "Declare how much of a service is drawn; rates that are left out stay as they stand", Body: ratesBody{}, Answer: review.Rates{}, Status: http.StatusOK},
 		{Method: "GET", Path: base + "/proposals", Summary: "Proposed demotions of lexicon entries, newest first", Answer: proposalsAnswer{}, Status: http.StatusOK},
 		{Method: "POST", Path: base + "/proposals/second", Summary: "Be the first person for a proposal", Body: proposalBody{}, Answer: proposalsAnswer{}, Status: http.StatusOK},
 		{Method: "POST", Path: base + "/proposals/approve", Summary: "Be the second person: the entry goes into the lexicon's draft", Body: proposalBody{}, Answer: proposalsAnswer{}, Status: http.StatusOK},
@@ -139,10 +147,20 @@ func (c *console) apiRates(v *visit) error {
 	if _, ok := c.Services.Service(in.Service); !ok {
 		return invalid("service", "invalid.field", "service", in.Service)
 	}
-	if err := c.Reviews.SetRates(v.r.Context(), v.staff.Actor(), in.Service, in.Rates); err != nil {
+	rates, err := c.Reviews.Rates(v.r.Context(), in.Service)
+	if err != nil {
 		return err
 	}
-	return web.JSON(v.w, http.StatusOK, in.Rates)
+	for _, f := range []struct{ to, given *float64 }{{&rates.Random, in.Rates.Random}, {&rates.Disagreement, in.Rates.Disagreement},
+		{&rates.Threshold, in.Rates.Threshold}, {&rates.At, in.Rates.At}, {&rates.Near, in.Rates.Near}} {
+		if f.given != nil {
+			*f.to = *f.given
+		}
+	}
+	if err := c.Reviews.SetRates(v.r.Context(), v.staff.Actor(), in.Service, rates); err != nil {
+		return err
+	}
+	return web.JSON(v.w, http.StatusOK, rates)
 }
 
 func (c *console) apiDisputes(v *visit) error {

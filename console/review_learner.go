@@ -15,25 +15,25 @@ import (
 // the shipped harmless text, without which a classifier takes everything that it has not seen for harmful.
 func linearLearner() review.Learner {
 	return review.Learner{
-		Train: func(ctx context.Context, examples []review.Example) ([]byte, json.RawMessage, error) {
+		Train: func(ctx context.Context, examples []review.Example) (review.Learned, error) {
 			samples := make([]linear.Sample, len(examples))
 			for i, e := range examples {
 				samples[i] = linear.Sample(e)
 			}
-			samples = append(samples, linear.Background()...)
+			samples = linear.WithBackground(samples)
 			model, report, err := linear.Train(samples, linear.Options{OverBlock: linear.CarefulOverBlock})
 			if err != nil {
-				return nil, nil, err
+				return review.Learned{}, err
 			}
 			told, err := json.Marshal(report)
 			if err != nil {
-				return nil, nil, fmt.Errorf("report: %w", err)
+				return review.Learned{}, fmt.Errorf("report: %w", err)
 			}
 			var artefact bytes.Buffer
 			if _, err := model.WriteTo(&artefact); err != nil {
-				return nil, nil, err
+				return review.Learned{}, err
 			}
-			return artefact.Bytes(), told, ctx.Err()
+			return review.Learned{Artefact: artefact.Bytes(), Report: told, Calibrated: calibratedOf(report)}, ctx.Err()
 		},
 		Open: func(artefact []byte, name string) (moderation.Detector, error) {
 			model, err := linear.Load(bytes.NewReader(artefact))
@@ -43,4 +43,15 @@ func linearLearner() review.Learner {
 			return linear.Detector(model, name, linear.DetectorOptions{}), nil
 		},
 	}
+}
+
+// calibratedOf is what a report says of its thresholds, as the register of reviews looks at it.
+func calibratedOf(r *linear.Report) []review.Calibrated {
+	var out []review.Calibrated
+	for _, l := range r.Labels {
+		if c := l.Calibrated; c != nil {
+			out = append(out, review.Calibrated{Category: l.Label, Threshold: l.Threshold, Limit: r.Limit, OverBlock: review.ShareOf(c.OverBlock.Hits, c.OverBlock.Of), Shown: c.Shown, Needed: c.Needed})
+		}
+	}
+	return out
 }

@@ -80,7 +80,10 @@ func (d *desk) seedReview() (open string) {
 	for i := range review.MinReviewed {
 		s := d.disputed(fmt.Sprint("citizen-", i), "怎样防范诈骗？", "harsh-1", "")
 		for _, who := range []string{d.owner.ID, "somebody"} {
-			_, err := d.reviews.Decide(ctx, journal.Actor{Kind: "staff", ID: who}, s, review.Decision{Verdict: review.OverBlocked})
+			reader := journal.Actor{Kind: "staff", ID: who}
+			_, _, err := d.reviews.Open(ctx, reader, s, "review")
+			must(err)
+			_, err = d.reviews.Decide(ctx, reader, s, review.Decision{Verdict: review.OverBlocked})
 			must(err)
 		}
 	}
@@ -120,10 +123,14 @@ func TestReviewPages(t *testing.T) {
 	if strings.Contains(page, "反诈骗宣传稿") || strings.Contains(page, "我在做反诈宣传") {
 		t.Fatal("content is shown unasked")
 	}
+	if strings.Contains(page, `id="judge"`) {
+		t.Error("what was not shown is offered to be judged")
+	}
+	wants(t, p.post(path, 409, "verdict", "right"), "请先打开内容再判断")
 	wants(t, p.post(path+"/content", 400, "reason", " "), "请写明打开内容的理由")
 	wants(t, p.post(path+"/content", 200, "reason", "复核异议"), "<mark>写</mark>一篇反诈骗宣传稿", "我在做反诈宣传", "本次查看已记入日志账本", `class="veil"`)
 	events, err := d.j.Events(t.Context(), journal.Filter{Verbs: []journal.Verb{journal.ContentRead}})
-	if err != nil || len(events) != 1 || !strings.Contains(string(events[0].Body), "复核异议") || events[0].Who.ID != d.owner.ID {
+	if err != nil || len(events) != 1+2*review.MinReviewed || !strings.Contains(string(events[0].Body), "复核异议") || events[0].Who.ID != d.owner.ID {
 		t.Errorf("%v %v", events, err)
 	}
 	wants(t, p.post(path, 400, "verdict", "missed", "note", "保留我"), "漏判和类别有误须选风险", `value="保留我"`, `value="missed" required checked`)
@@ -185,13 +192,14 @@ func TestReviewAPI(t *testing.T) {
 		t.Errorf("%d samples, first %+v", samples.Count, samples.Samples[0])
 	}
 	p.get("/api/v1/review/samples?state=x", 400)
+	wants(t, p.send("/api/v1/review/samples/"+open+"/decisions?lang=zh", 409, `{"verdict":"right"}`), "请先打开内容再判断")
 	var text sampleTextAnswer
 	decodeInto(t, p.send("/api/v1/review/samples/"+open+"/content", 200, `{"reason":"check"}`), &text)
 	if text.Text != "写一篇反诈骗宣传稿" || text.Words != "我在做反诈宣传" {
 		t.Errorf("%+v", text)
 	}
 	p.send("/api/v1/review/samples/"+open+"/content", 400, `{"reason":""}`)
-	p.send("/api/v1/review/samples/"+open+"/decisions", 400, `{"verdict":"missed"}`)
+	wants(t, p.send("/api/v1/review/samples/"+open+"/decisions?lang=zh", 400, `{"verdict":"missed"}`), "漏判和类别有误须选风险", `"field":"labels"`)
 	p.send("/api/v1/review/samples/"+open+"/decisions", 400, `{"verdict":"right","more":1}`)
 	var s review.Sample
 	decodeInto(t, p.send("/api/v1/review/samples/"+open+"/decisions", 200, `{"verdict":"right","labels":["A1h"],"note":""}`), &s)
@@ -205,7 +213,13 @@ func TestReviewAPI(t *testing.T) {
 		t.Errorf("%+v", figures)
 	}
 	p.send("/api/v1/review/rates", 400, `{"service":"writer","rates":{"random":7}}`)
-	p.send("/api/v1/review/rates", 200, `{"service":"writer","rates":{"random":0.5,"disagreement":0,"threshold":0,"at":0.5,"near":0.1}}`)
+	p.send("/api/v1/review/rates", 200, `{"service":"writer","rates":{"random":0.5,"disagreement":0,"threshold":0,"at":0.4,"near":0.2}}`)
+	// What is left out stays as it stands: a threshold looked for at 0 is never near anything.
+	var rates review.Rates
+	decodeInto(t, p.send("/api/v1/review/rates", 200, `{"service":"writer","rates":{"threshold":0.3}}`), &rates)
+	if stored, err := d.reviews.Rates(t.Context(), "writer"); err != nil || rates != stored || stored != (review.Rates{Random: 0.5, Threshold: 0.3, At: 0.4, Near: 0.2}) {
+		t.Errorf("%+v, stored %+v, %v", rates, stored, err)
+	}
 	var proposals proposalsAnswer
 	decodeInto(t, p.get("/api/v1/review/proposals", 200), &proposals)
 	if proposals.Count != 1 {
@@ -323,9 +337,9 @@ func reviewByKeys(t *testing.T, d *desk, tab *testkit.Tab, open string) {
 		t.Fatalf("j leads to %s", href)
 	}
 	press("\r")
-	tab.Do(chromedp.WaitVisible(chromedp.CSS("#judge")))
+	tab.Do(chromedp.WaitVisible(chromedp.CSS("#open")))
 	press("o")
-	tab.Do(chromedp.WaitVisible(chromedp.CSS(".veil")))
+	tab.Do(chromedp.WaitVisible(chromedp.CSS("#judge")))
 	blur := func() string {
 		return testkit.Eval[string](tab, `getComputedStyle(document.querySelector(".veil")).filter`)
 	}

@@ -101,6 +101,7 @@ var routes = []route{
 	{"POST", "/disputes/proposals/decline", operator.Review, (*console).declineProposal, ""},
 	{"GET", "/classifier", operator.View, (*console).classifier, "nav.classifier"},
 	{"GET", "/classifier/export", operator.View, (*console).exportClassifiers, ""},
+	{"POST", "/classifier/material", operator.ManageDetectors, (*console).sampleMaterial, ""},
 	{"POST", "/classifier/train", operator.ManageDetectors, (*console).trainClassifier, ""},
 	{"POST", "/classifier/move/{what}", operator.ManageDetectors, (*console).moveClassifier, ""},
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/hegui/hegui/answers"
 	"github.com/hegui/hegui/content"
+	"github.com/hegui/hegui/detector"
 	"github.com/hegui/hegui/emergency"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/internal/store"
@@ -52,6 +53,7 @@ type desk struct {
 	staff     *operator.Register
 	words     *lexicon.Workbench
 	reviews   *review.Register
+	watcher   *detector.Watcher // of reviews' classifiers
 	bank      []review.Question
 	lexical   bool // a lexicon is in force: the register's, over the starter
 	owner     operator.Staff
@@ -127,6 +129,7 @@ func newDesk(t testing.TB) *desk {
 	d.reviews, err = review.Open(ctx, d.db, j, d.vault, ReviewSource(d.exchanges, d.services, d.words, func() []review.Question { return d.bank }))
 	must(err)
 	t.Cleanup(d.reviews.Close)
+	d.watcher = detector.NewWatcher(d.reviews.Detectors, func(moderation.Query) bool { return false }, time.Now)
 
 	d.emergency, err = emergency.Open(ctx, d.db, j, nil)
 	must(err)
@@ -158,7 +161,7 @@ func newDesk(t testing.TB) *desk {
 			return []upstream.Health{{Endpoint: "main", Calls: 1234, Failures: 3, Since: time.Now().Add(-3 * time.Hour)},
 				{Endpoint: "spare", Open: true, Calls: 12, Failures: 9, Since: time.Now().Add(-90 * time.Second), LastError: "dial tcp 10.0.0.9:443: connection refused"}}
 		},
-		Detectors:  sampleDetectors(d.db, j),
+		Detectors:  sampleDetectors(d.db, j, d.reviews, d.watcher),
 		Findings:   func(ctx context.Context) []obligation.Result { return d.findings(ctx) },
 		Gateway:    http.HandlerFunc(d.gateway),
 		TryKey:     func(context.Context, string) (string, error) { return d.secret, nil },

@@ -35,6 +35,8 @@ func (c *console) funcs() template.FuncMap {
 		"conditions": conditions,
 		"actorName":  actorName,
 		"flawText":   func(f moderation.Flaw, l web.Lang) string { return l.Pick(f.Texts()) },
+		"hits":       func(n, of int) string { return shareText(review.ShareOf(n, of)) },
+		"outage":     c.outage,
 		"hundred":    func(share float64) float64 { return 100 * share },
 		"share":      func(s review.Share) string { return shareText(s) },
 		"percent":    func(share float64) string { return strconv.FormatFloat(100*share, 'f', 2, 64) + " %" },
@@ -49,6 +51,19 @@ func (c *console) funcs() template.FuncMap {
 		"capabilities": func() []operator.Capability { return operator.Capabilities[:] },
 		"holds":        func(r operator.Role, can operator.Capability) bool { return slices.Contains(r.Can, can) },
 	}
+}
+
+// outages are phrases of errors that come from below, with the catalogue's words for them.
+var outages = []struct{ says, key string }{{"context deadline exceeded", "outage.deadline"}, {"Client.Timeout exceeded while awaiting headers", "outage.deadline"}, {"context canceled", "outage.cancelled"},
+	{"connection refused", "outage.refused"}, {"no such host", "outage.host"}, {"connection reset by peer", "outage.reset"}, {"did not answer within", "outage.within"},
+	{"the process that trained it ended before the training did", "outage.died"}, {"it rests after failures and is tried again in", "outage.rests"}}
+
+// outage words an error for the reader as far as it is known; the rest stays as the program that failed has it.
+func (c *console) outage(text string, l web.Lang) string {
+	for _, o := range outages {
+		text = strings.ReplaceAll(text, o.says, c.site.Catalogue().T(l, o.key))
+	}
+	return text
 }
 
 // current tells whether path lies under an entry of the navigation.

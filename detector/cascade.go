@@ -43,6 +43,9 @@ type Options struct {
 	// Earlier are the detectors before this one in the cascade; they may change while it runs. Wait is how long they may take.
 	Earlier func() []moderation.Detector
 	Wait    time.Duration
+	// Free are detectors that cost nothing to ask, the trained classifiers: one that is always asked is compared with them and the
+	// lexicon. Others are compared with all of Earlier, which they had to ask anyway.
+	Free func() []moderation.Detector
 	// Lexicon tells whether the lexicon in force has a hit.
 	Lexicon func(moderation.Query) bool
 
@@ -107,6 +110,7 @@ type Detector struct {
 	pulse    *pulse
 	flights  singleflight.Group
 	n        counts
+	trend    trend
 }
 
 type counts struct {
@@ -256,7 +260,7 @@ type verdict struct{ known, found bool }
 // needed runs the cascade before this detector.
 func (d *Detector) needed(ctx context.Context, q moderation.Query) (bool, verdict) {
 	if d.o.Ask == Always {
-		return true, verdict{}
+		return true, d.free(ctx, q)
 	}
 	v := verdict{known: true}
 	need := false
@@ -281,6 +285,24 @@ func (d *Detector) needed(ctx context.Context, q moderation.Query) (bool, verdic
 		}
 	}
 	return need, v
+}
+
+// free is what lexicon and classifiers say, which cost nothing; not known where there are none or one is out.
+func (d *Detector) free(ctx context.Context, q moderation.Query) verdict {
+	var v verdict
+	if d.o.Lexicon != nil {
+		v.known, v.found = true, d.o.Lexicon(q)
+	}
+	if d.o.Free == nil {
+		return v
+	}
+	for _, a := range moderation.ConsultAll(ctx, d.o.Free(), q, nil) {
+		if a.Outcome == moderation.Unavailable {
+			return verdict{}
+		}
+		v.known, v.found = true, v.found || a.Outcome == moderation.Found
+	}
+	return v
 }
 
 // ask puts the question, if breaker and cap let it.
@@ -316,6 +338,7 @@ func (d *Detector) ask(ctx context.Context, q moderation.Query, needed bool) mod
 		if j.Outcome == moderation.Found {
 			d.n.found.Add(1)
 		}
+		d.trend.add(j.Outcome == moderation.Found)
 		d.pulse.done(took, "")
 	case used.Calls == 0 && err == nil: // it was not tried: the text is not for it
 		d.pulse.leave()
@@ -410,8 +433,9 @@ type Status struct {
 	Sampled      int64         `json:"sampled"`       // asked though the cascade did not need it
 	SampledFound int64         `json:"sampled_found"` // and something was found: the cascade misses that share
 	Capped       int64         `json:"capped"`
-	Agreed       int64         `json:"agreed"` // with those before it in the cascade, on whether there is anything
+	Agreed       int64         `json:"agreed"` // on whether there is anything: with those before it in the cascade; of one that is always asked, with lexicon and classifiers
 	Differed     int64         `json:"differed"`
+	Trend        Trend         `json:"trend"`
 	Cap          Micros        `json:"cap"`
 	AtCap        AtCap         `json:"at_cap"`
 	Today        Micros        `json:"today"` // spent by all nodes
@@ -421,7 +445,7 @@ type Status struct {
 func (d *Detector) Status() Status {
 	s := Status{Name: d.about.Name, Kind: d.about.Kind, Artefact: d.artefact, Ask: d.o.Ask, Timeout: d.about.Timeout, Health: d.pulse.health(), Asked: d.n.asked.Load(),
 		Answered: d.n.answered.Load(), Found: d.n.found.Load(), Saved: d.n.saved.Load(), Skipped: d.n.skipped.Load(), Sampled: d.n.sampled.Load(),
-		SampledFound: d.n.sampledFound.Load(), Capped: d.n.capped.Load(), Agreed: d.n.agreed.Load(), Differed: d.n.differed.Load(), Cap: d.o.Cap, AtCap: d.o.AtCap}
+		SampledFound: d.n.sampledFound.Load(), Capped: d.n.capped.Load(), Agreed: d.n.agreed.Load(), Differed: d.n.differed.Load(), Trend: d.trend.now(), Cap: d.o.Cap, AtCap: d.o.AtCap}
 	if d.o.Ledger != nil {
 		s.Today = d.o.Ledger.Today(d.about.Name)
 	}

@@ -16,10 +16,10 @@ const (
 // Health is how a detector does, for the console.
 type Health struct {
 	Open        bool          `json:"breaker_open"`
-	Since       time.Time     `json:"since"` // when the breaker last opened or closed
-	LastSuccess time.Time     `json:"last_success"`
+	Since       time.Time     `json:"since,omitzero"` // when the breaker last opened or closed
+	LastSuccess time.Time     `json:"last_success,omitzero"`
 	LastError   string        `json:"last_error"` // without content; stays when the detector has recovered
-	LastErrorAt time.Time     `json:"last_error_at"`
+	LastErrorAt time.Time     `json:"last_error_at,omitzero"`
 	Recent      int           `json:"recent"` // checks that the figures below are over
 	Errors      int           `json:"errors"`
 	P50         time.Duration `json:"p50"` // of checks that were answered

@@ -22,11 +22,11 @@ type Library struct {
 	Entries int        `json:"entries"` // in force, all risks
 	Minimum int        `json:"minimum"` // asked for in all (should)
 	Risks   []Coverage `json:"risks"`
-	Covered int        `json:"covered"`  // of Needed
-	Needed  int        `json:"needed"`   // risks that a keyword library must cover
-	Changed time.Time  `json:"changed"`  // when the register's entries last changed; zero: never
-	Days    int        `json:"days"`     // since then
-	MaxDays int        `json:"max_days"` // asked for (should)
+	Covered int        `json:"covered"`          // of Needed
+	Needed  int        `json:"needed"`           // risks that a keyword library must cover
+	Changed time.Time  `json:"changed,omitzero"` // when the register's entries last changed; zero: never
+	Days    int        `json:"days"`             // since then
+	MaxDays int        `json:"max_days"`         // asked for (should)
 }
 
 // refreshDays is how often a keyword library should change (TC260-003 8.1: at least weekly).

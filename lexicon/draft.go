@@ -23,7 +23,7 @@ type Draft struct {
 	Entries  []moderation.Entry `json:"-"`        // of the register, as they would be; not to be changed
 	Edits    []Edit             `json:"-"`        // against Base
 	Tally    Tally              `json:"tally"`
-	Changed  time.Time          `json:"changed"` // zero when it was never touched
+	Changed  time.Time          `json:"changed,omitzero"` // zero when it was never touched
 	By       journal.Actor      `json:"by"`
 	Figures  *Figures           `json:"figures,omitempty"`  // what the gate measured of this revision
 	Proposal *Proposal          `json:"proposal,omitempty"` // somebody asks for a second person's approval

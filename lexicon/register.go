@@ -49,7 +49,7 @@ type opened struct {
 type Version struct {
 	N        int            `json:"n"`
 	Hash     string         `json:"hash"` // SHA-256 of its entries
-	At       time.Time      `json:"at"`
+	At       time.Time      `json:"at,omitzero"`
 	By       journal.Actor  `json:"by"`
 	Approved journal.Actor  `json:"approved"` // the second person; zero when none was needed
 	Note     string         `json:"note"`

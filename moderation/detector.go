@@ -106,7 +106,7 @@ const (
 type Judgement struct {
 	Outcome  Outcome
 	Findings []Detection // when Found
-	Score    float64     // the highest of any risk, also below what makes a finding; 0: it tells none
+	Score    float64     // the highest of any risk, 0 … 1, also below what makes a finding; a classifier's findings begin at 0.5; 0: it tells none
 	Artefact string      // hash of model and settings, for the record
 	Reason   string      // why, for operators; shown to nobody else
 

@@ -1,6 +1,7 @@
 package moderation
 
 import (
+	"strings"
 	"sync"
 	"unicode"
 	"unicode/utf8"
@@ -145,6 +146,22 @@ func NewFolder() Folder { return Folder{folds()} }
 func (f Folder) Rune(r rune) (rune, bool) {
 	r = fold(f.table, r)
 	return r, r != skip
+}
+
+// Essence is what two writings of the same text have in common: its letters and digits, folded. A text without any is itself,
+// without blanks around it.
+func Essence(text string) string {
+	folder := NewFolder()
+	essence := strings.Map(func(r rune) rune {
+		if r, ok := folder.Rune(r); ok && (unicode.IsLetter(r) || unicode.IsNumber(r)) {
+			return r
+		}
+		return -1
+	}, text)
+	if essence == "" {
+		return strings.TrimSpace(text)
+	}
+	return essence
 }
 
 // FoldVersion names the folding rules; what was trained under others does not fit.

@@ -68,7 +68,7 @@ type acceptAnswer struct {
 	Service    string    `json:"service"`
 	Text       string    `json:"text"`
 	Number     string    `json:"number"`
-	AcceptedAt time.Time `json:"accepted_at"`
+	AcceptedAt time.Time `json:"accepted_at,omitzero"`
 	Already    bool      `json:"already"` // it had been accepted before
 }
 

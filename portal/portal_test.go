@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -388,6 +389,9 @@ func TestDispute(t *testing.T) {
 	disputes, err := s.reviews.Disputes(t.Context())
 	if err != nil || len(disputes) != 1 {
 		t.Fatalf("%+v %v", disputes, err)
+	}
+	if _, _, err := s.reviews.Open(t.Context(), journal.Actor{Kind: "staff", ID: "wang"}, disputes[0].Sample, "review"); err != nil && !errors.Is(err, review.ErrNoContent) {
+		t.Fatal(err)
 	}
 	if _, err := s.reviews.Decide(t.Context(), journal.Actor{Kind: "staff", ID: "wang"}, disputes[0].Sample, review.Decision{Verdict: review.OverBlocked}); err != nil {
 		t.Fatal(err)

@@ -41,6 +41,25 @@ var (
 	ErrNoProposal = errors.New("review: nobody has asked for this approval")
 )
 
+// StateError says that a classifier is not in a state in which something can be done with it. It is an ErrState.
+type StateError struct {
+	N    int
+	Is   State
+	What string // shadow, force (also asking for it and confirming it), retire, measure
+}
+
+func (e *StateError) Error() string {
+	switch e.What {
+	case "force":
+		return fmt.Sprintf("review: classifier %d is %s; only one that runs in shadow can be put in force: put it in shadow first and look at what it finds", e.N, e.Is)
+	case "measure":
+		return fmt.Sprintf("review: classifier %d is %s; there is nothing to measure before it is trained", e.N, e.Is)
+	}
+	return fmt.Sprintf("review: classifier %d is %s; this cannot be done with it (%s)", e.N, e.Is, e.What)
+}
+
+func (e *StateError) Unwrap() error { return ErrState }
+
 // Progress of a training.
 type Progress struct {
 	Stage string `json:"stage"` // reading, training, measuring
@@ -57,33 +76,41 @@ type Ask struct {
 
 // Classifier is one that was trained here or taken in, or is being.
 type Classifier struct {
-	N        int             `json:"n"`
-	State    State           `json:"state"`
-	Hash     string          `json:"hash"` // of its artefact
-	Size     int             `json:"size"` // of its artefact, bytes
-	By       journal.Actor   `json:"by"`
-	Started  time.Time       `json:"started"`
-	Ended    time.Time       `json:"ended"`            // of the training
-	Since    time.Time       `json:"since"`            // samples drawn from then on
-	Source   string          `json:"source,omitempty"` // of one that was trained elsewhere
-	Set      Material        `json:"set"`
-	Trained  int             `json:"trained"` // samples it was trained on
-	Held     int             `json:"held"`    // samples of other users kept apart to measure with
-	Progress Progress        `json:"progress"`
-	Report   json.RawMessage `json:"report,omitempty"` // the trainer's own
-	Figures  *Measured       `json:"figures,omitempty"`
-	Later    *Measured       `json:"later,omitempty"` // measured again, on samples reviewed after its training
-	Asked    *Ask            `json:"asked,omitempty"`
-	Approved journal.Actor   `json:"approved"` // the second person
-	Moved    time.Time       `json:"moved"`    // into its state
-	Failed   string          `json:"failed,omitempty"`
+	N          int             `json:"n"`
+	State      State           `json:"state"`
+	Hash       string          `json:"hash"` // of its artefact
+	Size       int             `json:"size"` // of its artefact, bytes
+	By         journal.Actor   `json:"by"`
+	Started    time.Time       `json:"started"`
+	Ended      time.Time       `json:"ended,omitzero"`   // of the training
+	Since      time.Time       `json:"since,omitzero"`   // samples drawn from then on; absent: all
+	Source     string          `json:"source,omitempty"` // of one that was trained elsewhere
+	Set        Material        `json:"set"`
+	Trained    int             `json:"trained"` // samples it was trained on
+	Held       int             `json:"held"`    // samples of other users kept apart to measure with
+	Progress   Progress        `json:"progress"`
+	Report     json.RawMessage `json:"report,omitempty"`     // the trainer's own
+	Calibrated []Calibrated    `json:"calibrated,omitempty"` // by risk; none of one that was taken in
+	Figures    *Measured       `json:"figures,omitempty"`
+	Later      *Measured       `json:"later,omitempty"` // measured again, on samples reviewed after its training
+	Asked      *Ask            `json:"asked,omitempty"`
+	Approved   journal.Actor   `json:"approved,omitzero"` // the second person
+	Moved      time.Time       `json:"moved,omitzero"`    // into its state
+	Failed     string          `json:"failed,omitempty"`
+	Few        bool            `json:"few,omitempty"` // it failed because Set has too few different texts
 }
+
+// Name is what it is called among detectors.
+func (c Classifier) Name() string { return nameOf(c.N) }
 
 // Concern is a limit that a classifier does not keep.
 type Concern struct {
-	Code  string         `json:"code"`  // bank_limit, harmless_limit, harmless_few, imported (what it was measured on came with it), drift
-	Force measures.Force `json:"force"` // whose number it is: ours, or the standard's
-	Share Share          `json:"share"`
+	// Code is bank_limit, harmless_limit, harmless_few, limit_unshown (too few harmless texts to show that a threshold keeps its
+	// limit), imported (what it was measured on came with it) or drift.
+	Code     string         `json:"code"`
+	Category string         `json:"category,omitempty"` // the risk, of limit_unshown
+	Force    measures.Force `json:"force"`              // whose number it is: ours, or the standard's
+	Share    Share          `json:"share"`
 }
 
 // Concerns lists why a second person must approve putting it in force; none: one person may.
@@ -93,19 +120,24 @@ func (c Classifier) Concerns() []Concern {
 	}
 	var out []Concern
 	if c.Figures.Bank.Rate() > measures.OverBlockLimit {
-		out = append(out, Concern{"bank_limit", measures.Shall, c.Figures.Bank})
+		out = append(out, Concern{"bank_limit", "", measures.Shall, c.Figures.Bank})
 	}
 	if c.Figures.Harmless.Rate() > measures.OverBlockLimit {
-		out = append(out, Concern{"harmless_limit", measures.Ours, c.Figures.Harmless})
+		out = append(out, Concern{"harmless_limit", "", measures.Ours, c.Figures.Harmless})
 	}
 	if c.Figures.Harmless.Of < MinMeasured {
-		out = append(out, Concern{"harmless_few", measures.Ours, c.Figures.Harmless})
+		out = append(out, Concern{"harmless_few", "", measures.Ours, c.Figures.Harmless})
+	}
+	for _, l := range c.Calibrated {
+		if !l.Shown {
+			out = append(out, Concern{"limit_unshown", l.Category, measures.Ours, l.OverBlock})
+		}
 	}
 	if c.Source != "" {
-		out = append(out, Concern{"imported", measures.Ours, c.Figures.Harmless})
+		out = append(out, Concern{"imported", "", measures.Ours, c.Figures.Harmless})
 	}
 	if c.Drifted() {
-		out = append(out, Concern{"drift", measures.Ours, c.Later.Harmless})
+		out = append(out, Concern{"drift", "", measures.Ours, c.Later.Harmless})
 	}
 	return out
 }
@@ -257,7 +289,9 @@ func (r *Register) move(ctx context.Context, who journal.Actor, n int, to State,
 		return err
 	}
 	from := c.State
-	if err := may(&c); err != nil {
+	if err := may(&c); errors.Is(err, ErrState) {
+		return &StateError{n, from, doing(to, what)}
+	} else if err != nil {
 		return err
 	}
 	now := r.clock()
@@ -301,6 +335,17 @@ func (r *Register) move(ctx context.Context, who journal.Actor, n int, to State,
 	return r.Refresh(ctx)
 }
 
+// doing names what a move is about; to ask for force keeps the state.
+func doing(to State, what string) string {
+	switch {
+	case to == Force || what == "asked":
+		return "force"
+	case to == Retired:
+		return "retire"
+	}
+	return "shadow"
+}
+
 // MeasureLater measures a classifier again, on the bank and on the samples drawn after its training began and judged since;
 // what it says of drift goes with it. Each reading is recorded.
 func (r *Register) MeasureLater(ctx context.Context, who journal.Actor, n int) (Classifier, error) {
@@ -312,7 +357,7 @@ func (r *Register) MeasureLater(ctx context.Context, who journal.Actor, n int) (
 		return c, err
 	}
 	if c.Hash == "" {
-		return c, ErrState
+		return c, &StateError{n, c.State, "measure"}
 	}
 	detector, err := r.detector(ctx, n, c.Hash)
 	if err != nil {
@@ -398,6 +443,22 @@ type lineup struct {
 	generation uint64
 	hashes     string // states, numbers and hashes: the same needs no reading
 	detectors  []moderation.Detector
+	consulted  []Consulted
+}
+
+// Consulted is a classifier that is asked now.
+type Consulted struct {
+	N        int
+	State    State
+	Detector moderation.Detector // as trained, without what shadow adds
+}
+
+// Consulted lists those of Detectors, in the same order.
+func (r *Register) Consulted() []Consulted {
+	if l := r.line.Load(); l != nil {
+		return l.consulted
+	}
+	return nil
 }
 
 // Detectors returns the trained classifiers to consult now: the one in force, and the one in shadow, which only observes.
@@ -427,7 +488,7 @@ func (r *Register) Refresh(ctx context.Context) error {
 		next.hashes += fmt.Sprint(row.State, row.N, row.Hash, " ")
 	}
 	if before != nil && before.hashes == next.hashes {
-		next.detectors = before.detectors
+		next.detectors, next.consulted = before.detectors, before.consulted
 		r.line.Store(next)
 		return nil
 	}
@@ -436,6 +497,7 @@ func (r *Register) Refresh(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("review: classifier %d: %w", row.N, err)
 		}
+		next.consulted = append(next.consulted, Consulted{int(row.N), State(row.State), d})
 		if State(row.State) == Shadow {
 			d = observer{d}
 		}
@@ -445,13 +507,16 @@ func (r *Register) Refresh(ctx context.Context) error {
 	return nil
 }
 
+// KindShadow is the kind of a classifier in shadow: a row of a policy that acts on classifiers (linear) does not mean it.
+const KindShadow = "shadow"
+
 // observer is a detector in shadow: what it finds is recorded and acts on nothing, no answer is held back for it, and when it is
 // down the request goes on.
 type observer struct{ moderation.Detector }
 
 func (o observer) Describe() moderation.Description {
 	d := o.Detector.Describe()
-	d.Observes, d.OnError, d.Exposed = true, moderation.Degrade, moderation.Exposure{Otherwise: moderation.Unlimited, Minors: moderation.Unlimited}
+	d.Kind, d.Observes, d.OnError, d.Exposed = KindShadow, true, moderation.Degrade, moderation.Exposure{Otherwise: moderation.Unlimited, Minors: moderation.Unlimited}
 	return d
 }
 

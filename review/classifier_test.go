@@ -138,6 +138,9 @@ func TestFromSamplesToForce(t *testing.T) {
 		if len(found(t, d[0], harmless(9999))) != 0 {
 			t.Error("harmless text is hit")
 		}
+		if kind := h.r.Detectors()[0].Describe().Kind; kind != KindShadow {
+			t.Errorf("a policy's row for classifiers would act on one in shadow: kind %s", kind)
+		}
 		if err := h.r.ToForce(ctx, wang, 1); err != nil {
 			t.Fatalf("%v: %+v", err, c.Concerns())
 		}
@@ -240,6 +243,44 @@ func TestForceAboveALimitTakesTwo(t *testing.T) {
 	}
 	if err := h.r.ToForce(ctx, wang, 3); !errors.Is(err, ErrNotMeasured) {
 		t.Errorf("not measured: %v", err)
+	}
+}
+
+// TestUnshownLimitIsAConcern: a limit that too few texts can show is no limit that is kept, whatever else was measured.
+func TestUnshownLimitIsAConcern(t *testing.T) {
+	good := Measured{Bank: ShareOf(0, 500), Harmless: ShareOf(0, 200)}
+	shown := Calibrated{Category: "A1h", Limit: 0.02, OverBlock: ShareOf(0, 400), Shown: true, Needed: 189}
+	few := Calibrated{Category: "A2i", Limit: 0.02, OverBlock: ShareOf(0, 12), Needed: 189}
+	if c := (Classifier{Figures: &good, Calibrated: []Calibrated{shown}}).Concerns(); len(c) != 0 {
+		t.Errorf("%+v", c)
+	}
+	c := Classifier{Figures: &good, Calibrated: []Calibrated{shown, few}}.Concerns()
+	if len(c) != 1 || c[0].Code != "limit_unshown" || c[0].Category != "A2i" || c[0].Share.Of != 12 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestSameTextCountsOnce: a text that was judged a hundred times is one text, and one that people judge both ways is none.
+func TestSameTextCountsOnce(t *testing.T) {
+	h := newHouse(t, testkit.SQLite(t))
+	ctx := t.Context()
+	if err := h.r.SetRates(ctx, wang, "writer", Rates{Random: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range MinSide + 5 {
+		h.judged("writer", fmt.Sprint("bad-", i), []string{"代开发票，加微信", "代开发票, 加微信！"}[i%2], Missed, "A1h")
+		h.judged("writer", fmt.Sprint("good-", i), harmless(i), Right)
+	}
+	h.judged("writer", "other-1", harmless(0), Missed, "A1h") // one says so, one not
+	h.judged("writer", "other-2", harmless(1)+"。", Right)
+	h.judged("writer", "other-3", harmless(1), Missed, "A1h") // two say harmless, one not
+	h.at = h.at.Add(time.Minute)
+	if _, err := h.r.Train(ctx, wang, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	c := h.wait(1)
+	if c.State != Failed || !c.Few || c.Set.Labels["A1h"] != 1 || c.Set.Harmless != MinSide+4 || c.Set.Undecided != 2 || c.Set.Repeated != MinSide+4+2 {
+		t.Errorf("%s %q %+v", c.State, c.Failed, c.Set)
 	}
 }
 

@@ -43,9 +43,9 @@ type Dispute struct {
 type Standing struct {
 	Exchange string    `json:"exchange"`
 	At       time.Time `json:"at"`
-	State    string    `json:"state"`             // received: people will look at it; decided
-	Result   string    `json:"result,omitempty"`  // upheld: what was done stands; overturned: it was wrong
-	Decided  time.Time `json:"decided,omitempty"` // zero before
+	State    string    `json:"state"`            // received: people will look at it; decided
+	Result   string    `json:"result,omitempty"` // upheld: what was done stands; overturned: it was wrong
+	Decided  time.Time `json:"decided,omitzero"` // absent before
 }
 
 // About tells what can be said to anybody about an exchange before it is disputed: nothing of its content.
@@ -96,17 +96,48 @@ func (r *Register) Dispute(ctx context.Context, c Complaint) (receipt string, er
 	if at.Direction == "" {
 		at.Direction = "in"
 	}
+	// A sample of the same text may be drawn by lot between the look for one and the commit. Then it is looked for again: it
+	// serves the dispute, which is the first.
+	for try := 1; ; try++ {
+		err = r.dispute(ctx, x, at, filing{id: id, receipt: receipt, address: address, limited: c.Address != "", channel: c.Channel, sealed: sealed, at: now})
+		if !store.IsUnique(err) || try == disputeTries {
+			break
+		}
+	}
+	switch {
+	case errors.Is(err, ErrTooMany), errors.Is(err, ErrDisputed), errors.Is(err, journal.ErrErased):
+		return "", err
+	case err != nil:
+		return "", fmt.Errorf("review: dispute: %w", err)
+	}
+	return receipt, nil
+}
+
+// disputeTries bounds how often a dispute is tried: a draw can come between once, an equal dispute once more.
+const disputeTries = 4
+
+// filing is a dispute about to be written.
+type filing struct {
+	id, receipt, address string
+	limited              bool // the address is known
+	channel              string
+	sealed               []byte
+	at                   time.Time
+}
+
+// dispute writes one with its sample, once. A unique violation says that somebody wrote the same sample or dispute meanwhile.
+func (r *Register) dispute(ctx context.Context, x Exchange, at Finding, f filing) error {
 	s := sampleAt(x, at, Disputed)
 	who := journal.Actor{Kind: "user", ID: x.Subject}
 	drawn, insert, err := r.sampled(&s, who)
 	if err != nil {
-		return "", err
+		return err
 	}
 	// The sample that exists already, drawn by lot, serves the dispute too.
 	have, err := store.Rows[string](ctx, r.db.R, `SELECT id FROM review_sample WHERE exchange = $1 AND direction = $2 AND channel = $3 AND choice = $4`,
 		s.Exchange, s.Direction, s.Channel, int64(s.Choice))
 	if err != nil {
-		return "", fmt.Errorf("review: dispute: %w", err)
+		return err
 	}
 	var events []journal.Event
 	if len(have) == 1 {
@@ -118,9 +149,9 @@ func (r *Register) Dispute(ctx context.Context, c Complaint) (receipt string, er
 	} else {
 		events = append(events, drawn)
 	}
-	event, err := r.event(who, journal.ReviewDisputed, "exchange", x.ID, now, map[string]any{"dispute": id, "sample": s.ID, "channel": c.Channel, "reason": len(sealed) > 0})
+	event, err := r.event(who, journal.ReviewDisputed, "exchange", x.ID, f.at, map[string]any{"dispute": f.id, "sample": s.ID, "channel": f.channel, "reason": len(f.sealed) > 0})
 	if err != nil {
-		return "", err
+		return err
 	}
 	_, err = r.j.Commit(ctx, journal.Write{Events: append(events, event), Apply: func(ctx context.Context, tx *sql.Tx) error {
 		if gone, err := erased(ctx, tx, x.Subject); err != nil || gone {
@@ -131,10 +162,10 @@ func (r *Register) Dispute(ctx context.Context, c Complaint) (receipt string, er
 			args  []any
 			most  int64
 		}{
-			{`SELECT COUNT(*) FROM review_dispute WHERE subject = $1 AND at_ms > $2`, []any{x.Subject, now.Add(-DisputeDay).UnixMilli()}, DisputesPerUser},
-			{`SELECT COUNT(*) FROM review_dispute WHERE address = $1`, []any{address}, DisputesPerAddress},
+			{`SELECT COUNT(*) FROM review_dispute WHERE subject = $1 AND at_ms > $2`, []any{x.Subject, f.at.Add(-DisputeDay).UnixMilli()}, DisputesPerUser},
+			{`SELECT COUNT(*) FROM review_dispute WHERE address = $1`, []any{f.address}, DisputesPerAddress},
 		} {
-			if limit.most == DisputesPerAddress && c.Address == "" {
+			if limit.most == DisputesPerAddress && !f.limited {
 				continue
 			}
 			n, err := store.Row[int64](ctx, tx, limit.query, limit.args...)
@@ -152,18 +183,10 @@ func (r *Register) Dispute(ctx context.Context, c Complaint) (receipt string, er
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO review_dispute (id, exchange, service, subject, receipt, address, reason, sample, at_ms, event)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, id, x.ID, x.Service, x.Subject, hashOf(receipt), address, sealed, s.ID, now.UnixMilli(), event.ID)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, f.id, x.ID, x.Service, x.Subject, hashOf(f.receipt), f.address, f.sealed, s.ID, f.at.UnixMilli(), event.ID)
 		return err
 	}})
-	switch {
-	case errors.Is(err, ErrTooMany), errors.Is(err, ErrDisputed), errors.Is(err, journal.ErrErased):
-		return "", err
-	case store.IsUnique(err):
-		return "", ErrDisputed
-	case err != nil:
-		return "", fmt.Errorf("review: dispute: %w", err)
-	}
-	return receipt, nil
+	return err
 }
 
 // hashOf is how a receipt is kept. Spaces, dashes and case do not matter.

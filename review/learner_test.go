@@ -12,7 +12,7 @@ import (
 // bigrams is a small learner for tests: naive Bayes over pairs of characters.
 func bigrams() Learner {
 	return Learner{
-		Train: func(_ context.Context, samples []Example) ([]byte, json.RawMessage, error) {
+		Train: func(_ context.Context, samples []Example) (Learned, error) {
 			counts := map[string]map[string]float64{}
 			for _, s := range samples {
 				for _, pair := range pairs(s.Text) {
@@ -28,10 +28,10 @@ func bigrams() Learner {
 				}
 			}
 			if len(counts) == 0 {
-				return nil, nil, errors.New("nothing to learn from")
+				return Learned{}, errors.New("nothing to learn from")
 			}
 			artefact, err := json.Marshal(counts)
-			return artefact, json.RawMessage(`{"pairs":true}`), err
+			return Learned{Artefact: artefact, Report: json.RawMessage(`{"pairs":true}`), Calibrated: []Calibrated{{Category: "A1h", Limit: 0.02, Shown: true}}}, err
 		},
 		Open: func(artefact []byte, name string) (moderation.Detector, error) {
 			d := pairDetector{name: name}

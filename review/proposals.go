@@ -24,9 +24,9 @@ type Proposal struct {
 	At       time.Time       `json:"at"`
 	Overturn Share           `json:"overturn"` // users whose hits were judged, and overturned, when it was made
 	Samples  int             `json:"samples"`
-	Seconded journal.Actor   `json:"seconded"` // the first person for it
-	Decided  journal.Actor   `json:"decided"`  // who approved or declined
-	On       time.Time       `json:"on"`       // when; zero before
+	Seconded journal.Actor   `json:"seconded,omitzero"` // the first person for it
+	Decided  journal.Actor   `json:"decided,omitzero"`  // who approved or declined
+	On       time.Time       `json:"on,omitzero"`       // when; absent before
 	Note     string          `json:"note"`
 }
 

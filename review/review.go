@@ -62,6 +62,8 @@ var (
 	ErrUnknownExchange = errors.New("review: no exchange has that id")
 	// ErrDecided says that this person has judged the sample already.
 	ErrDecided = errors.New("review: you have judged this sample already; another person can read it a second time")
+	// ErrUnseen says that this person has not opened the sample's text.
+	ErrUnseen = errors.New("review: open the text before you judge it")
 	// ErrSamePerson says that another person must do it.
 	ErrSamePerson = errors.New("review: another person must do this")
 	// ErrState says that it is past the state in which this can be done.
@@ -143,10 +145,27 @@ type Source struct {
 
 // Learner is what trains classifiers. This house keeps what it makes and knows nothing of how.
 type Learner struct {
-	// Train makes a classifier: its artefact, and a report in JSON.
-	Train func(ctx context.Context, samples []Example) (artefact []byte, report json.RawMessage, err error)
+	// Train makes a classifier.
+	Train func(ctx context.Context, samples []Example) (Learned, error)
 	// Open reads an artefact as a detector of a name.
 	Open func(artefact []byte, name string) (moderation.Detector, error)
+}
+
+// Learned is what a Learner has made.
+type Learned struct {
+	Artefact   []byte
+	Report     json.RawMessage // the trainer's own
+	Calibrated []Calibrated
+}
+
+// Calibrated is what the threshold of one risk was chosen by.
+type Calibrated struct {
+	Category  string  `json:"category"`
+	Threshold float64 `json:"threshold"`  // odds from which on it is a finding, as a share of 1
+	Limit     float64 `json:"limit"`      // share of harmless text that it may hit
+	OverBlock Share   `json:"over_block"` // of the harmless texts kept to calibrate with
+	Shown     bool    `json:"shown"`      // the upper end of that interval keeps the limit; else there were too few texts to tell
+	Needed    int     `json:"needed"`     // harmless texts, of which none is hit, that would show it
 }
 
 // Example is one text to learn from.
@@ -289,6 +308,7 @@ func (r *Register) forget(ctx context.Context, subject string) error {
 	}
 	_, err = r.j.Commit(ctx, journal.Write{Events: []journal.Event{event}, Apply: func(ctx context.Context, tx *sql.Tx) error {
 		for _, q := range []string{`DELETE FROM review_decision WHERE sample IN (SELECT id FROM review_sample WHERE subject = $1)`,
+			`DELETE FROM review_opening WHERE sample IN (SELECT id FROM review_sample WHERE subject = $1)`,
 			`DELETE FROM review_sample WHERE subject = $1`, `DELETE FROM review_dispute WHERE subject = $1`} {
 			if _, err := tx.ExecContext(ctx, q, subject); err != nil {
 				return err

@@ -121,6 +121,7 @@ func (h *house) sample(x Exchange) string {
 
 func (h *house) decide(who journal.Actor, sample string, v Verdict, labels ...string) Sample {
 	h.t.Helper()
+	h.open(who, sample)
 	s, err := h.r.Decide(context.Background(), who, sample, Decision{Verdict: v, Labels: labels})
 	if err != nil {
 		h.t.Fatal(err)
@@ -393,6 +394,7 @@ func TestDecisions(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		ctx := t.Context()
 		id := h.sample(h.refused("u1", "e1", "文"))
+		h.open(wang, id)
 		for _, d := range []Decision{{}, {Verdict: "fine"}, {Verdict: Missed}, {Verdict: WrongCategory}, {Verdict: OverBlocked, Labels: []string{"A1h"}},
 			{Verdict: Missed, Labels: []string{"Z9"}}, {Verdict: Right, Note: strings.Repeat("x", MaxNote+1)}} {
 			var bad *InvalidError

@@ -23,6 +23,7 @@ const (
 	Disagreement Reason = "disagreement" // one detector found something in the text, another that looked did not
 	Threshold    Reason = "threshold"    // a score near the threshold
 	Disputed     Reason = "dispute"
+	Picked       Reason = "picked" // by a person
 )
 
 // Verdict is what a person says of what the machine did with a text.
@@ -267,14 +268,47 @@ func (r *Register) Open(ctx context.Context, who journal.Actor, id, reason strin
 		return s, "", err
 	}
 	texts, err := r.src.Read(ctx, who, s.Exchange, reason)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNoContent) {
 		return s, "", err
 	}
-	text, ok := textOf(texts, s)
-	if !ok {
+	text, shown := textOf(texts, s)
+	if err := r.opened(ctx, id, who.ID, shown); err != nil {
+		return s, "", err
+	}
+	if !shown {
 		return s, "", ErrNoContent
 	}
 	return s, text, nil
+}
+
+// opened notes that a sample's text was shown to somebody, or that there was none to show: a dispute of an exchange whose content
+// is gone is judged by what was found in it.
+func (r *Register) opened(ctx context.Context, sample, who string, shown bool) error {
+	n := int64(0)
+	if shown {
+		n = 1
+	}
+	_, err := r.j.Commit(ctx, journal.Write{Apply: func(ctx context.Context, tx *sql.Tx) error { // together with others, not a disk's wait of its own
+		_, err := tx.ExecContext(ctx, `INSERT INTO review_opening (sample, reviewer, shown, at_ms) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (sample, reviewer) DO UPDATE SET shown = excluded.shown, at_ms = excluded.at_ms`, sample, who, n, r.clock().UnixMilli())
+		return err
+	}})
+	if err != nil {
+		return fmt.Errorf("review: opening: %w", err)
+	}
+	return nil
+}
+
+// Seen tells whether somebody has opened a sample, and whether its text was shown then.
+func (r *Register) Seen(ctx context.Context, sample, who string) (opened, shown bool, err error) {
+	n, err := store.Row[int64](ctx, r.db.R, `SELECT shown FROM review_opening WHERE sample = $1 AND reviewer = $2`, sample, who)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, false, nil
+	}
+	if err != nil {
+		return false, false, fmt.Errorf("review: opening: %w", err)
+	}
+	return true, n == 1, nil
 }
 
 var place = regexp.MustCompile(`[0-9]+`)
@@ -300,8 +334,8 @@ func textOf(texts []Text, s Sample) (string, bool) {
 	return same[len(same)-1].Text, true
 }
 
-// Decide records what a person says of a sample: the first reading, or another person's second or third. A demotion that
-// the figures then ask for is proposed.
+// Decide records what a person says of a sample: the first reading, or another person's second or third. Who has not opened
+// it says nothing about it: ErrUnseen. A demotion that the figures then ask for is proposed.
 func (r *Register) Decide(ctx context.Context, who journal.Actor, id string, d Decision) (Sample, error) {
 	if err := needPerson(who); err != nil {
 		return Sample{}, err
@@ -326,11 +360,18 @@ func (r *Register) Decide(ctx context.Context, who journal.Actor, id string, d D
 	if err != nil {
 		return s, err
 	}
+	opened, shown, err := r.Seen(ctx, id, who.ID)
+	if err != nil {
+		return s, err
+	}
+	if !opened {
+		return s, ErrUnseen
+	}
 	if d.Verdict == Right && len(labels) == 0 {
 		labels = s.found() // agreeing with the machine is agreeing with the risks it named
 	}
 	d.ID, d.Reviewer, d.Labels, d.At = store.NewID(), who.ID, labels, r.clock()
-	event, err := r.event(who, journal.ReviewDecided, "sample", id, d.At, map[string]any{"exchange": s.Exchange, "verdict": d.Verdict, "labels": labels, "reading": len(s.Decisions) + 1})
+	event, err := r.event(who, journal.ReviewDecided, "sample", id, d.At, map[string]any{"exchange": s.Exchange, "verdict": d.Verdict, "labels": labels, "reading": len(s.Decisions) + 1, "shown": shown})
 	if err != nil {
 		return s, err
 	}

@@ -21,7 +21,7 @@ import (
 
 // Limits of training. Ours.
 const (
-	// MinSide is how many reviewed samples a training needs of harmful and of harmless texts each.
+	// MinSide is how many reviewed samples of different texts a training needs of harmful and of harmless ones each.
 	MinSide = 80
 	// MinMeasured is how many harmless texts kept apart a figure must rest on for one person to force a classifier.
 	MinMeasured = 20
@@ -38,17 +38,24 @@ var (
 	// ErrNoLearner says that this installation has nothing that trains.
 	ErrNoLearner = errors.New("review: nothing is built in that trains classifiers")
 	// ErrTooFew says that too little has been judged to train on.
-	ErrTooFew = fmt.Errorf("review: training needs at least %d judged samples with a risk and %d without, of services that declare the purpose", MinSide, MinSide)
+	ErrTooFew = fmt.Errorf("review: training needs at least %d judged samples of different texts with a risk and %d without, of services that declare the purpose", MinSide, MinSide)
 )
 
-// Material counts what a training has or would have.
+// Material counts what a training has or would have: samples before their texts were read, different texts after.
 type Material struct {
 	Samples  int            `json:"samples"`
 	Harmless int            `json:"harmless"`
 	Labels   map[string]int `json:"labels"`
 	Barred   int            `json:"barred"`  // of services that have not declared that content may train detectors
 	Skipped  int            `json:"skipped"` // erased, purged or never kept
+	// After the texts were read: samples of a text that another sample has too, and samples of texts of which as many people
+	// said one thing as another. Neither is among Samples.
+	Repeated  int `json:"repeated,omitempty"`
+	Undecided int `json:"undecided,omitempty"`
 }
+
+// Harmful is how many have a risk.
+func (m Material) Harmful() int { return m.Samples - m.Harmless }
 
 // Enough tells whether there is enough to train on.
 func (m Material) Enough() bool { return m.Harmless >= MinSide && m.Samples-m.Harmless >= MinSide }
@@ -74,18 +81,18 @@ func (r *Register) eligible(ctx context.Context, since time.Time) ([]Sample, Mat
 			m.Barred++
 			continue
 		}
-		m.add(s)
+		m.count(s.Outcome.Labels)
 		out = append(out, s)
 	}
 	return out, m, nil
 }
 
-func (m *Material) add(s Sample) {
+func (m *Material) count(labels []string) {
 	m.Samples++
-	if len(s.Outcome.Labels) == 0 {
+	if len(labels) == 0 {
 		m.Harmless++
 	}
-	for _, l := range s.Outcome.Labels {
+	for _, l := range labels {
 		m.Labels[l]++
 	}
 }
@@ -96,8 +103,8 @@ func (r *Register) Material(ctx context.Context, since time.Time) (Material, err
 	return m, err
 }
 
-// TrainingSet reads the texts of the samples drawn since a moment that count, of services that declare the purpose. Each
-// reading is recorded with who asked and that it serves training. Samples of one user share a group.
+// TrainingSet reads the texts of the samples drawn since a moment that count, of services that declare the purpose, each text
+// once. Each reading is recorded with who asked and that it serves training. Samples of one user share a group.
 func (r *Register) TrainingSet(ctx context.Context, who journal.Actor, since time.Time) ([]Example, Material, error) {
 	return r.trainingSet(ctx, who, since, "training of a classifier", func(int, int) {})
 }
@@ -124,10 +131,9 @@ func (r *Register) trainingSet(ctx context.Context, who journal.Actor, since tim
 			m.Skipped++
 			continue
 		}
-		m.add(s)
 		out = append(out, Example{Text: text, Labels: s.Outcome.Labels, Weight: 1, Group: s.Subject})
 	}
-	return out, m, nil
+	return distinct(out, &m), m, nil
 }
 
 // apart splits samples by user: one part to train on, one kept apart to measure with.
@@ -375,16 +381,19 @@ func (r *Register) learn(ctx context.Context, c *Classifier, progress func(Progr
 		return nil, err
 	}
 	if c.Set = m; !m.Enough() {
-		return nil, ErrTooFew
+		c.Few = true
+		return nil, fmt.Errorf("%w: %d and %d are different texts", ErrTooFew, m.Samples-m.Harmless, m.Harmless)
 	}
 	train, test := apart(samples)
 	c.Trained, c.Held = len(train), len(test)
 	progress(Progress{Stage: "training"})
-	if artefact, c.Report, err = r.src.Learner.Train(ctx, train); err != nil {
+	learned, err := r.src.Learner.Train(ctx, train)
+	if err != nil {
 		return nil, fmt.Errorf("review: train: %w", err)
 	}
+	c.Report, c.Calibrated = learned.Report, learned.Calibrated
 	progress(Progress{Stage: "measuring"})
-	return artefact, r.examine(ctx, c, artefact, test)
+	return learned.Artefact, r.examine(ctx, c, learned.Artefact, test)
 }
 
 // examine measures an artefact, as it will be read from its row.

@@ -48,10 +48,10 @@ type User struct {
 	Name           string    `json:"name"` // what the application calls them (X-Hegui-User), at most 128 bytes; "" when erased
 	Created        time.Time `json:"created"`
 	Accepted       string    `json:"accepted"` // id of the agreement text accepted last, "" when none
-	AcceptedAt     time.Time `json:"accepted_at"`
-	Standing       string    `json:"standing"`        // good, suspended, erased
-	SuspendedUntil time.Time `json:"suspended_until"` // zero with suspended: until lifted
-	Decision       string    `json:"decision"`        // id of the decision behind the standing
+	AcceptedAt     time.Time `json:"accepted_at,omitzero"`
+	Standing       string    `json:"standing"`                 // good, suspended, erased
+	SuspendedUntil time.Time `json:"suspended_until,omitzero"` // zero with suspended: until lifted
+	Decision       string    `json:"decision"`                 // id of the decision behind the standing
 	Reason         string    `json:"reason"`
 
 	revision int64 // of the row this was read from

@@ -21,6 +21,7 @@ type demoFile struct {
 	Console      string `json:"console"`
 	Portal       string `json:"portal"`
 	ConsoleLogin string `json:"console_login"`
+	SecondLogin  string `json:"second_login"` // of another person, where two must sign
 	Service      string `json:"service"`
 	Key          string `json:"key"`
 	User         string `json:"user"`     // has accepted the agreement
@@ -62,6 +63,9 @@ func (sv *server) announce(ctx context.Context, o out, d service.Declaration, be
 	file, err := sv.prepareDemo(ctx, d, link)
 	if err != nil {
 		return err
+	}
+	if sv.faces["console"].listener != nil {
+		fmt.Fprintf(w, "\n须两人签署时，第二人由此登录（另开无痕窗口）/ where two must sign, the second person logs in here (in a private window):\n  %s\n", file.SecondLogin)
 	}
 	fmt.Fprintf(w, "\n试一试 / try it:\n  %s\n", file.curl())
 	fmt.Fprintf(w, "\n这是示例安装，数据在 %s；其中的公司、服务和模型均为示例。\nThis is a sample installation in %s; its company, service and model are samples.\n", c.Data, c.Data)

@@ -81,7 +81,7 @@ type classifierTrainCmd struct {
 	OverBlock float64 `help:"With a file: share of harmless text that a label may hit." default:"0.001"`
 	Holdout   float64 `help:"With a file: share kept from training, half to set thresholds and half to measure." default:"0.2"`
 	Alone     bool    `help:"With a file: train on it alone, without the shipped harmless text beside it."`
-	Since     string  `help:"Of reviewed decisions: only samples drawn since, YYYY-MM-DD."`
+	Since     string  `help:"Of reviewed decisions: only samples drawn since, YYYY-MM-DD." placeholder:"DATE"`
 	JSON      bool    `help:"Print the report as JSON."`
 }
 
@@ -114,7 +114,7 @@ func (c classifierTrainCmd) Run(ctx context.Context, o out) error {
 		return err
 	}
 	if !c.Alone {
-		samples = append(samples, linear.Background()...)
+		samples = linear.WithBackground(samples)
 	}
 	model, report, err := linear.Train(samples, linear.Options{Name: c.Name, OverBlock: c.OverBlock, Holdout: c.Holdout})
 	if err != nil {
@@ -330,8 +330,11 @@ func (o out) report(r *linear.Report) {
 			o.printf("%s: too few harmless texts to show that the limit is kept: %d were there, %d are needed; its threshold hits none of them\n", l.Label, c.OverBlock.Of, c.Needed)
 		}
 	}
+	if d := r.Doubles; d != (linear.Doubles{}) {
+		o.printf("the same text again: %d left out; texts of which different things were said: %d settled by what most said, %d left out undecided\n", d.Repeated, d.Settled, d.Undecided)
+	}
 	for _, u := range r.Untrained {
-		o.printf("left out: %s (%d samples): %s\n", u.Label, u.Samples, u.Reason)
+		o.printf("left out: %s (%d texts): %s\n", u.Label, u.Samples, u.Reason)
 	}
 }
 

@@ -540,8 +540,8 @@ type DetectorConfig struct {
 	// found something). Earlier are trained classifiers and the detectors above this one; one that is out makes it asked.
 	Ask string `yaml:"ask"`
 
-	// For ask: unsure, the lowest score of earlier detectors. Classifiers tell scores below their threshold too; of other detectors,
-	// what they do not report counts as below.
+	// For ask: unsure, the lowest score of earlier detectors. Classifiers tell scores below their threshold too, which lies
+	// at 0.5; of other detectors, what they do not report counts as below.
 	Low float64 `yaml:"low"`
 
 	// For ask: unsure, the highest.

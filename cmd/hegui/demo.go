@@ -70,8 +70,10 @@ func demoConfig(data, endpoint, model string) (Config, error) {
 		LimitsEN:    "Answers may be wrong, incomplete or out of date and replace no doctor, lawyer or financial adviser; verify before use and do not rely on them too much.",
 		OutlineZH:   "生成式语言模型根据输入和上文逐词预测后文。输入和输出都经过词库筛查、个人信息脱敏和标识。此示例安装使用" + m.NameZH + "。",
 		OutlineEN:   "A generative language model predicts text word by word from the input and what came before. Input and output are screened by word lists, personal information is masked, and answers are labelled. This sample installation uses: " + m.NameEN + ".",
-		PersonalZH:  "应用给出的使用者代号、网络地址和输入内容；用于提供服务、保障安全和履行留存义务。内容以使用者专属密钥加密，保存 180 天后删除；不用于训练。",
-		PersonalEN:  "The identifier an application gives its user, network address and input; used to provide and secure the service and to keep the records the law requires. Content is encrypted under a key of the user's own and deleted after 180 days; it is not used for training.",
+		PersonalZH:  "应用给出的使用者代号、网络地址和输入内容；用于提供服务、保障安全和履行留存义务。内容以使用者专属密钥加密，保存 180 天后删除；经复核的内容用于训练本服务自己的检测器，不用于训练模型。",
+		PersonalEN:  "The identifier an application gives its user, network address and input; used to provide and secure the service and to keep the records the law requires. Content is encrypted under a key of the user's own and deleted after 180 days; reviewed content trains this service's own detectors, no model is trained on it.",
+		TrainingZH:  "经复核的内容用于训练本服务自己的检测器，内容保存 180 天。",
+		TrainingEN:  "Reviewed content trains this service's own detectors; content is kept for 180 days.",
 	}
 	c.Upstreams, c.Models, c.Services = []UpstreamConfig{u}, []ModelConfig{m}, []ServiceConfig{s}
 	return c, nil
@@ -101,6 +103,15 @@ func (sv *server) prepareDemo(ctx context.Context, d service.Declaration, link s
 	path := filepath.Join(in.config.Data, "demo.json")
 	f := demoFile{Gateway: sv.gatewayURL(), Console: sv.consoleURL(), Portal: sv.portalURL(), ConsoleLogin: link, Service: demoService,
 		User: demoUser, NewUser: demoNewUser, Model: d.Services[0].Models[0].Name, Key: earlierKey(path)}
+	second, err := sv.demoStaff(ctx, secondLogin, "第二人 Second person", "compliance")
+	if err != nil {
+		return f, err
+	}
+	token, err := in.staff.Link(ctx, actor(), second.ID)
+	if err != nil {
+		return f, err
+	}
+	f.SecondLogin = linkURL(sv.consoleURL(), token)
 	if _, err := in.services.Authenticate(ctx, f.Key, time.Now()); err != nil {
 		if _, f.Key, err = in.services.IssueKey(ctx, actor(), service.Key{Service: demoService, Application: demoApp}); err != nil {
 			return f, err

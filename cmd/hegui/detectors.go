@@ -157,6 +157,16 @@ type detectorParts struct {
 	changed     func(name string, open bool, why string)
 }
 
+// hits tells whether the lexicon in force has a hit; nil without one.
+func (p detectorParts) hits() func(moderation.Query) bool {
+	if p.lexicon == nil {
+		return nil
+	}
+	return func(q moderation.Query) bool {
+		return len(p.lexicon().ScanIn(q.Scene, slices.Concat(q.Context, q.Text))) > 0
+	}
+}
+
 // detectors builds the cascade: each detector knows those above it.
 func (c configFile) detectors(p detectorParts) ([]*detector.Detector, error) {
 	var out []*detector.Detector
@@ -176,11 +186,7 @@ func (c configFile) detectors(p detectorParts) ([]*detector.Detector, error) {
 			}
 			return slices.Concat(p.classifiers(), before)
 		}
-		if p.lexicon != nil {
-			o.Lexicon = func(q moderation.Query) bool {
-				return len(p.lexicon().ScanIn(q.Scene, slices.Concat(q.Context, q.Text))) > 0
-			}
-		}
+		o.Free, o.Lexicon = p.classifiers, p.hits()
 		one, err := detector.New(src, o)
 		if err != nil {
 			return nil, c.explain(fault{fmt.Sprintf("detectors[%d]", i), err.Error()})
@@ -230,7 +236,9 @@ func (sv *server) detectorChanged(name string, open bool, why string) {
 
 // detectorsNow is what the console shows of them.
 func (sv *server) detectorsNow(ctx context.Context) (console.DetectorsNow, error) {
-	return console.DetectorsOf(ctx, sv.judges, sv.in.spend, time.Now())
+	d, err := console.DetectorsOf(ctx, sv.judges, sv.in.spend, time.Now())
+	d.Classifiers = console.ClassifiersOf(sv.in.reviews.Consulted(), sv.watcher.Status())
+	return d, err
 }
 
 // flushSpend writes what detectors have used.

@@ -14,6 +14,30 @@ import (
 //go:embed help_zh.tsv
 var helpZH string
 
+//go:embed help_detail_zh.txt
+var helpDetailZH string
+
+// chineseDetails is the longer help of commands, by their path: "classifier train".
+func chineseDetails() map[string]string {
+	details := map[string]string{}
+	for _, section := range strings.Split("\n"+helpDetailZH, "\n== ")[1:] {
+		path, text, _ := strings.Cut(section, "\n")
+		details[path] = strings.TrimSpace(text)
+	}
+	return details
+}
+
+// detailsInChinese puts the longer help in Chinese where there is one, and takes it from the table.
+func detailsInChinese(n *kong.Node, path string, details map[string]string) {
+	if zh, ok := details[path]; ok {
+		n.Detail = zh
+		delete(details, path)
+	}
+	for _, c := range n.Children {
+		detailsInChinese(c, strings.TrimSpace(path+" "+c.Name), details)
+	}
+}
+
 // wantsChinese tells whether help is to be in Chinese: HEGUI_LANG says so, or else the locale.
 func wantsChinese() bool {
 	for _, name := range []string{"HEGUI_LANG", "LC_ALL", "LC_MESSAGES", "LANG"} {
@@ -42,13 +66,19 @@ func chineseHelp() (map[string]string, error) {
 	return table, nil
 }
 
-// inChinese puts the help of commands, arguments and flags into Chinese. The longer texts with examples stay English.
+// inChinese puts the help of commands, arguments and flags into Chinese. Of the longer texts with examples those of classifiers are
+// Chinese too; the others stay English.
 func inChinese(k *kong.Kong) error {
 	table, err := chineseHelp()
 	if err != nil {
 		return err
 	}
 	k.Model.Help = table[k.Model.Help]
+	details := chineseDetails()
+	detailsInChinese(k.Model.Node, "", details)
+	for path := range details {
+		return fmt.Errorf("help_detail_zh.txt: there is no command %q", path)
+	}
 	return eachHelp(k.Model.Node, func(help *string, key, enum string) error {
 		zh, ok := table[key]
 		if !ok {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 )
@@ -43,4 +44,22 @@ func TestEveryHelpIsInChineseToo(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestClassifierHelpIsChinese: under a Chinese locale the help of classifiers is Chinese throughout, its longer texts too.
+func TestClassifierHelpIsChinese(t *testing.T) {
+	t.Setenv("HEGUI_LANG", "")
+	t.Setenv("LC_ALL", "zh_CN.UTF-8")
+	for _, command := range []string{"", "list", "train", "import", "eval", "drift", "explain"} {
+		var out bytes.Buffer
+		if code := run(t.Context(), append([]string{"classifier"}, append(strings.Fields(command), "--help")...), &out, &out); code != 0 {
+			t.Fatalf("%s: exit %d\n%s", command, code, out.String())
+		}
+		for line := range strings.Lines(out.String()) {
+			chinese := strings.ContainsFunc(line, func(r rune) bool { return r > 0x2E80 })
+			if words := strings.Fields(line); !chinese && len(words) > 4 && !strings.Contains(line, "hegui classifier") && !strings.Contains(line, "classifier "+words[0]) && words[0] != "classifier" {
+				t.Errorf("classifier %s --help: %q", command, line)
+			}
+		}
+	}
 }

@@ -133,6 +133,7 @@ type server struct {
 	state             lexiconState // of lexicon
 	policy            atomic.Pointer[moderation.Policy]
 	judges            []*detector.Detector      // that are configured
+	watcher           *detector.Watcher         // of the trained classifiers
 	detectorsRecorded *obligation.DetectorFacts // nil: not yet looked up
 	keys              tryKeys
 	over              chan endedExchange // exchanges that samples are drawn from
@@ -212,22 +213,27 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	if err != nil {
 		return sv, err
 	}
+	sv.watcher = detector.NewWatcher(in.reviews.Detectors, detectorParts{lexicon: sv.lexicon.Load}.hits(), time.Now)
 	judges, err := sv.openDetectors(c, metrics)
 	if err != nil {
 		return sv, err
 	}
 	sv.gateway, err = gateway.New(gateway.Options{Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
 		Users: in.users, Pool: sv.pool, Lexicon: sv.lexicon.Load, Policy: sv.policy.Load, PortalURL: sv.portalURL, Log: sv.log, Metrics: metrics,
-		Detectors: judges, Answers: in.answers, Contents: in.content, Heightened: in.emergency.Profile, Screenings: screenings, Classifiers: sv.in.reviews.Detectors, Ended: sv.ended})
+		Detectors: judges, Answers: in.answers, Contents: in.content, Heightened: in.emergency.Profile, Screenings: screenings, Classifiers: sv.watcher.Detectors, Ended: sv.ended})
 	if err != nil {
 		return sv, err
+	}
+	var material func(context.Context) (int, error)
+	if sv.demo {
+		material = sv.sampleMaterial
 	}
 	public, err := portal.New(portal.Options{Services: in.services, Users: in.users, Reviews: in.reviews, Content: in.content, Log: sv.log})
 	if err != nil {
 		return sv, err
 	}
 	operators, err := console.New(console.Options{Journal: in.journal, Verifier: in.keys.Verifier, Exchanges: in.exchanges, Services: in.services,
-		Users: in.users, Staff: in.staff, Lexicon: sv.lexicon.Load, Words: in.lexicon, Answers: in.answers, Policy: sv.policy.Load, Emergency: in.emergency, Reviews: in.reviews, Content: in.content, Serves: sv.serving, Health: sv.pool.Health, Detectors: sv.detectorsNow, Findings: sv.findings,
+		Users: in.users, Staff: in.staff, Lexicon: sv.lexicon.Load, Words: in.lexicon, Answers: in.answers, Policy: sv.policy.Load, Emergency: in.emergency, Reviews: in.reviews, Content: in.content, Serves: sv.serving, Health: sv.pool.Health, Detectors: sv.detectorsNow, Material: material, Findings: sv.findings,
 		VerifyAll: func(ctx context.Context) (journal.Report, error) { return in.verify(ctx, nil) },
 		Gateway:   sv.gateway.Handler(), TryKey: sv.tryKey, GatewayURL: sv.gatewayURL, PortalURL: sv.portalURL, Log: sv.log})
 	if err != nil {

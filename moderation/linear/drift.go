@@ -22,6 +22,16 @@ func (s Snapshot) clone() Snapshot {
 	return s
 }
 
+// add counts what another snapshot of the same model has.
+func (s *Snapshot) add(o Snapshot) {
+	s.Texts, s.Grams, s.Unseen = s.Texts+o.Texts, s.Grams+o.Grams, s.Unseen+o.Unseen
+	for i := range s.Scores {
+		for b, n := range o.Scores[i] {
+			s.Scores[i][b] += n
+		}
+	}
+}
+
 // check refuses figures that no texts can have.
 func (s Snapshot) check() error {
 	if s.Texts < 0 || s.Texts > math.MaxInt32 || s.Grams < 0 || s.Unseen < 0 || s.Unseen > s.Grams {

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/hegui/hegui/moderation"
 )
@@ -161,6 +164,127 @@ func TestDrift(t *testing.T) {
 	if _, err := Drift(m.Reference(), m.Snapshot(nil)); err == nil {
 		t.Error("nothing is compared")
 	}
+}
+
+// TestScores: on the scale that detectors tell, findings begin at 0.5 whatever the threshold; order stays, and odds come back.
+func TestScores(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		threshold := rapid.Float64Range(0, 2).Draw(t, "threshold")
+		a, b := rapid.Float64Range(0, 1).Draw(t, "a"), rapid.Float64Range(0, 1).Draw(t, "b")
+		if rapid.Bool().Draw(t, "at the threshold") {
+			a = min(threshold, 1)
+		}
+		x, y := Scaled(a, threshold), Scaled(b, threshold)
+		if !(x >= 0 && x <= 1) || (x >= Middle) != (a >= threshold) || a < b && x > y {
+			t.Fatalf("odds %v and %v at threshold %v score %v and %v", a, b, threshold, x, y)
+		}
+		if threshold > 1e-3 && threshold < 0.999 && x > 1e-6 && x < 1-1e-6 && math.Abs(Odds(x, threshold)-a) > 1e-6 {
+			t.Fatalf("odds %v come back as %v", a, Odds(x, threshold))
+		}
+	})
+	// A classifier whose threshold lies far from the middle: what is unsure about a text is still told around 0.5.
+	m, _ := trained(t, made())
+	m.head.Labels[0].Threshold = 0.02
+	low, high := 0, 0
+	for i := range 200 {
+		text := []byte(fmt.Sprintf("第%d批甲物的风景，%s", i, strings.Repeat("散步很好", i%12)))
+		j := moderation.Consult(t.Context(), Detector(m, "trial", DetectorOptions{}), moderation.Query{Text: text})
+		switch odds := m.worst(string(text))[0]; {
+		case (odds >= 0.02) != (j.Outcome == moderation.Found), (j.Score >= Middle) != (j.Outcome == moderation.Found):
+			t.Fatalf("%s: odds %v, %+v", text, odds, j)
+		case j.Outcome == moderation.Found:
+			high++
+			if j.Findings[0].Score != j.Score {
+				t.Errorf("%+v", j)
+			}
+		default:
+			low++
+		}
+	}
+	if high == 0 {
+		t.Errorf("%d below the threshold and %d above", low, high)
+	}
+}
+
+// TestLive: a detector tells how the questions it is asked about differ from what its model was measured on.
+func TestLive(t *testing.T) {
+	m, _ := trained(t, made())
+	d := Detector(m, "trial", DetectorOptions{})
+	if _, ok := Live(d); ok {
+		t.Error("nothing was asked, and something is compared")
+	}
+	say := func(direction, text string) {
+		moderation.Consult(t.Context(), d, moderation.Query{Scene: moderation.Scene{Direction: direction}, Text: []byte(text)})
+	}
+	for _, s := range made() {
+		say("in", s.Text)
+		say("out", "wholly other words")
+	}
+	if drift, ok := Live(d); !ok || drift.Band != "stable" || drift.Texts != len(made()) {
+		t.Errorf("%+v", drift)
+	}
+	for i := range 400 {
+		say("in", fmt.Sprintf("量子纠缠实验报告第%d章 hydrogen", i))
+	}
+	if drift, ok := Live(d); !ok || drift.Band != "shifted" || drift.Texts != len(made())+400 {
+		t.Errorf("%+v", drift)
+	}
+}
+
+// TestSameTextCountsOnce: numbers of samples are numbers of different texts, and what is said both ways of one text is settled by
+// most or left out.
+func TestSameTextCountsOnce(t *testing.T) {
+	var same []Sample
+	for i := range 200 {
+		same = append(same, Sample{Text: []string{"甲物出售，价格便宜", "甲物出售,价格便宜!", " 甲物出售 价格便宜"}[i%3], Labels: []string{"A1a"}})
+	}
+	harmless := slices.DeleteFunc(made(), func(s Sample) bool { return !s.harmless() })
+	if _, _, err := Train(append(same, harmless...), Options{Seed: 7, Buckets: 1 << 12}); err == nil || !strings.Contains(err.Error(), "no label has 50 different texts; there are A1a: 1 ") || !strings.Contains(err.Error(), "199 left out") {
+		t.Errorf("one text 200 times: %v", err)
+	}
+	again := append(made(), made()...)
+	again = append(again, Sample{Text: "第0批甲物出售，价格便宜"}, Sample{Text: "今天第1次去海边散步，风景很好", Labels: []string{"A1a"}}, Sample{Text: "今天第1次去海边散步，风景很好", Labels: []string{"A1a"}})
+	m, r := trained(t, again)
+	if want := (Doubles{Repeated: 402, Settled: 1, Undecided: 1}); r.Doubles != want || r.Samples != 399 {
+		t.Errorf("%d samples, %+v, want %+v", r.Samples, r.Doubles, want)
+	}
+	slices.Reverse(again)
+	if other, _ := trained(t, again); other.Hash() != m.Hash() {
+		t.Error("the order of doubles changes the model")
+	}
+	there := Background()[0]
+	with := WithBackground([]Sample{{Text: there.Text + "！", Labels: []string{"A1a"}}})
+	if len(with) != len(Background()) {
+		t.Errorf("%d samples: what was judged stands beside the same text as harmless", len(with))
+	}
+}
+
+// TestNothingHarmfulToCalibrateWith: when chance leaves no text with the label among those to calibrate with, what was learnt still counts.
+func TestNothingHarmfulToCalibrateWith(t *testing.T) {
+	samples := made()
+	for seed := range uint64(50) {
+		for i := range samples {
+			if samples[i].Group = ""; !samples[i].harmless() {
+				samples[i].Group = fmt.Sprint("one of few ", i%8) // few users say what is harmful
+			}
+		}
+		none := true
+		for _, e := range prepare(samples, Options{Seed: seed, Holdout: 0.2}) {
+			none = none && (e.harmless() || e.part == toTrain)
+		}
+		if !none {
+			continue
+		}
+		m, _, err := Train(samples, Options{Seed: seed, Buckets: 1 << 12})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if j := moderation.Consult(t.Context(), Detector(m, "trial", DetectorOptions{}), moderation.Query{Text: []byte("第900批甲物出售，价格便宜")}); j.Outcome != moderation.Found {
+			t.Errorf("seed %d: %+v", seed, j)
+		}
+		return
+	}
+	t.Fatal("no seed of these leaves none")
 }
 
 // TestNoFindingWithoutEvidence: what the classifier knows nothing about is no finding, however low its threshold would have been.

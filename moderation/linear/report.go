@@ -62,13 +62,14 @@ type Untrained struct {
 
 // Report is what a model is worth. After Train the figures are of the part kept from training and calibration.
 type Report struct {
-	Samples   int           `json:"samples"`
+	Samples   int           `json:"samples"` // after Train: of different texts
 	Tested    int           `json:"tested"`
 	Limit     float64       `json:"limit,omitempty"` // of over-block
 	Labels    []LabelReport `json:"labels"`
 	Recall    Share         `json:"recall"`     // harmful texts with any finding
 	OverBlock Share         `json:"over_block"` // harmless texts with any finding
 	Untrained []Untrained   `json:"untrained,omitempty"`
+	Doubles   Doubles       `json:"doubles,omitzero"` // after Train: samples with the same text
 }
 
 // Evaluate measures a model on texts that it was not trained on.

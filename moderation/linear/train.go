@@ -11,7 +11,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"unicode"
 
 	"github.com/hegui/hegui/measures"
 	"github.com/hegui/hegui/moderation"
@@ -105,23 +104,14 @@ type example struct {
 	weight float64
 }
 
-// prepare checks, orders by content and splits by group.
-func prepare(samples []Sample, o Options) ([]example, error) {
-	folder := moderation.NewFolder()
+// prepare orders by content and splits by group.
+func prepare(samples []Sample, o Options) []example {
 	out := make([]example, len(samples))
 	for i, s := range samples {
-		if err := s.check(); err != nil {
-			return nil, fmt.Errorf("classifier: sample %d: %w", i+1, err)
-		}
 		s.Labels = slices.Sorted(slices.Values(s.Labels))
 		group := s.Group
 		if group == "" {
-			group = strings.Map(func(r rune) rune {
-				if r, ok := folder.Rune(r); ok && (unicode.IsLetter(r) || unicode.IsNumber(r)) {
-					return r
-				}
-				return -1
-			}, s.Text)
+			group = moderation.Essence(s.Text)
 		}
 		g := sha256.Sum256(fmt.Appendf(nil, "%d\x00%s", o.Seed, group))
 		u := float64(binary.LittleEndian.Uint64(g[:])>>11) / (1 << 53)
@@ -136,7 +126,7 @@ func prepare(samples []Sample, o Options) ([]example, error) {
 		out[i] = e
 	}
 	slices.SortFunc(out, func(a, b example) int { return slices.Compare(a.key[:], b.key[:]) })
-	return out, nil
+	return out
 }
 
 // vector fills in the buckets of a text, each once, in order.
@@ -160,17 +150,21 @@ func (e *example) vector(m *Model) {
 	}
 }
 
-// Train makes a model. A label with too few samples is left out and the report says so; without any label it is an error.
+// Train makes a model. Of samples with the same text one is learnt from (Distinct), and numbers of samples are numbers of different
+// texts. A label with too few is left out and the report says so; without any label it is an error.
 func Train(samples []Sample, o Options) (*Model, *Report, error) {
 	o, err := o.filled()
 	if err != nil {
 		return nil, nil, fmt.Errorf("classifier: %w", err)
 	}
-	all, err := prepare(samples, o)
-	if err != nil {
-		return nil, nil, err
+	for i, s := range samples {
+		if err := s.check(); err != nil {
+			return nil, nil, fmt.Errorf("classifier: sample %d: %w", i+1, err)
+		}
 	}
-	rep := &Report{Samples: len(all), Limit: o.OverBlock}
+	different, doubles := Distinct(samples)
+	all := prepare(different, o)
+	rep := &Report{Samples: len(all), Limit: o.OverBlock, Doubles: doubles}
 	counts, harmless := map[string]int{}, [3]int{}
 	for _, e := range all {
 		if e.harmless() {
@@ -182,7 +176,7 @@ func Train(samples []Sample, o Options) (*Model, *Report, error) {
 		}
 	}
 	if n := harmless[0] + harmless[1] + harmless[2]; n < MinHarmless || harmless[toCalibrate] == 0 || harmless[toTest] == 0 {
-		return nil, nil, fmt.Errorf("classifier: %d harmless texts (%d to calibrate, %d to test); want at least %d, with some in each part", n, harmless[toCalibrate], harmless[toTest], MinHarmless)
+		return nil, nil, fmt.Errorf("classifier: %d different harmless texts (%d to calibrate, %d to test); want at least %d, with some in each part%s", n, harmless[toCalibrate], harmless[toTest], MinHarmless, doubles.said())
 	}
 	h := header{Name: o.Name, Fold: moderation.FoldVersion(), Buckets: o.Buckets}
 	for _, risk := range measures.Risks() {
@@ -190,11 +184,11 @@ func Train(samples []Sample, o Options) (*Model, *Report, error) {
 		case n >= MinSamples:
 			h.Labels = append(h.Labels, output{ID: risk.ID, Slope: 1})
 		case n > 0:
-			rep.Untrained = append(rep.Untrained, Untrained{risk.ID, n, fmt.Sprintf("%d samples; at least %d are needed", n, MinSamples)})
+			rep.Untrained = append(rep.Untrained, Untrained{risk.ID, n, fmt.Sprintf("%d different texts; at least %d are needed", n, MinSamples)})
 		}
 	}
 	if len(h.Labels) == 0 {
-		return nil, rep, fmt.Errorf("classifier: no label has %d samples", MinSamples)
+		return nil, rep, fmt.Errorf("classifier: no label has %d different texts; there are %s%s", MinSamples, tallied(rep.Untrained), doubles.said())
 	}
 	slices.SortFunc(h.Labels, func(a, b output) int { return strings.Compare(a.ID, b.ID) })
 	m := newModel(h, make([]int8, o.Buckets*len(h.Labels)), make([]byte, o.Buckets/8))
@@ -237,6 +231,18 @@ func Train(samples []Sample, o Options) (*Model, *Report, error) {
 		rep.Labels[i].Calibrated = &limits[i]
 	}
 	return m, rep, nil
+}
+
+// tallied lists labels with their numbers of texts.
+func tallied(labels []Untrained) string {
+	if len(labels) == 0 {
+		return "none with a risk"
+	}
+	var parts []string
+	for _, u := range labels {
+		parts = append(parts, fmt.Sprintf("%s: %d", u.Label, u.Samples))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // fit learns one label against all others by logistic regression: steps of AdaGrad in a shuffled order, then 8-bit weights.
@@ -288,8 +294,7 @@ func (m *Model) calibrate(held []example, limit float64) []Calibrated {
 	for i, e := range held {
 		raw[i] = m.worst(e.Text) // as the Detector sees it
 		for j, p := range raw[i] {
-			p = min(max(p, 1e-12), 1-1e-12)
-			raw[i][j] = math.Log(p / (1 - p))
+			raw[i][j] = logit(p)
 		}
 	}
 	for at := range m.head.Labels {
@@ -305,7 +310,9 @@ func (m *Model) calibrate(held []example, limit float64) []Calibrated {
 			}
 			y = append(y, is)
 		}
-		l.Slope, l.Shift = platt(z, y, pos)
+		if pos > 0 { // of harmless texts alone a sigmoid would be flat, and nothing would ever reach a threshold: the odds stay as learnt
+			l.Slope, l.Shift = platt(z, y, pos)
+		}
 		var harmless []float64
 		for i, e := range held {
 			if e.harmless() {
@@ -328,8 +335,7 @@ func (m *Model) calibrate(held []example, limit float64) []Calibrated {
 // leastEvidence is the lowest threshold of a label: the score of a text that says nothing, with its odds doubled (ours). What a
 // classifier knows nothing about, a number, a smile, another script, is no finding however low its harmless texts score.
 func (m *Model) leastEvidence(at int) float64 {
-	p := min(max(m.Score(nil, nil)[at], 1e-12), 1-1e-12)
-	return sigmoid(math.Log(p/(1-p)) + math.Ln2)
+	return sigmoid(logit(m.Score(nil, nil)[at]) + math.Ln2)
 }
 
 // allowedHits is the greatest number of hits among n harmless texts whose interval still lies within the limit; -1: even none
