@@ -38,7 +38,7 @@ type Service struct {
 	Profile           string      `json:"profile,omitempty"`       // scenario, for rows of the moderation policy; empty: none
 	Answers           Answers     `json:"answers,omitzero"`        // approved answers (代答)
 	Signals           *Signals    `json:"signals,omitempty"`       // what is watched for besides words; nil: nothing
-	Media             Media       `json:"media,omitzero"`    // generated and uploaded files
+	Media             Media       `json:"media,omitzero"`          // generated and uploaded files
 	Privacy           PrivacyMode `json:"privacy"`
 	Modes             Modes       `json:"modes"`
 	KeepContent       bool        `json:"keep_content"`        // seal and keep requests and answers; false keeps commitments only

@@ -31,6 +31,7 @@ func Defaults(id string) Service {
 		RefusalEN:      "Sorry, this request cannot be handled. You may rephrase it or ask something else. If you disagree, you can appeal on the page about this service.",
 		OnViolation:    "stop",
 		Signals:        &Signals{On: []string{signals.Jailbreak, signals.Leak, signals.Repetition}},
+		Media:          Media{Unchecked: "refuse", Mark: "bottom-right", Hours: 1},
 		Privacy:        PrivacyMode{In: "mask", Out: "mask"},
 		Modes:          Modes{ModerateIn: enforce, ModerateOut: enforce, Privacy: enforce, Label: enforce},
 		KeepContent:    true,

@@ -59,7 +59,7 @@ func newSample(q url.Values) (http.Handler, error) {
 	return s, nil
 }
 
-// ServeHTTP answers paths ending in /chat/completions, /completions, /embeddings, /models and /models/NAME.
+// ServeHTTP answers paths ending in /chat/completions, /completions, /embeddings, /images/generations, /audio/speech, /models and /models/NAME.
 func (s Sample) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch path := r.URL.Path; {
 	case strings.HasSuffix(path, "/chat/completions"):
@@ -68,6 +68,10 @@ func (s Sample) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.post(w, r, s.completion)
 	case strings.HasSuffix(path, "/embeddings"):
 		s.post(w, r, s.embeddings)
+	case strings.HasSuffix(path, "/images/generations"):
+		s.images(w, r)
+	case strings.HasSuffix(path, "/audio/speech"):
+		s.speech(w, r)
 	case strings.HasSuffix(path, "/models"):
 		writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": []any{sampleModel("hegui-sample")}})
 	case strings.Contains(path, "/models/"):

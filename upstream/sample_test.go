@@ -242,7 +242,7 @@ func TestSampleOtherPaths(t *testing.T) {
 			t.Errorf("%s: %d %s", body, h.status, h.problem)
 		}
 	}
-	if h := ask(t, still, "/audio/speech", `{}`); h.status != 404 {
+	if h := ask(t, still, "/audio/noise", `{}`); h.status != 404 {
 		t.Errorf("unknown path: %d", h.status)
 	}
 	p := newPool(t, nil, Endpoint{Name: "s", BaseURL: still})

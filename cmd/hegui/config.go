@@ -261,19 +261,6 @@ type ServiceConfig struct {
 	Limits LimitsConfig `yaml:"limits"`
 }
 
-// MediaConfig says what becomes of files.
-type MediaConfig struct {
-	// Generated and uploaded images that nothing here can look at: refuse, or pass, which every record says. What is asked for is
-	// screened as text either way.
-	Unchecked string `yaml:"unchecked"`
-
-	// Where the words stand on generated images: bottom-right, bottom-left, top-right, top-left, bottom, top, left, right.
-	Mark string `yaml:"mark"`
-
-	// Hours for which a generated file can be fetched under the address that an answer names.
-	Hours int `yaml:"hours"`
-}
-
 // RouteConfig is one model of a service.
 type RouteConfig struct {
 	// Name as clients ask for it. Required.
@@ -378,19 +365,6 @@ type RefusalConfig struct {
 	// What becomes of turns that were refused before when a client sends them again as history: heal shows the model a neutral
 	// placeholder in their place, refuse refuses the conversation, pass sends on what only a provider had refused.
 	History string `yaml:"history"`
-}
-
-// AnswersConfig says what becomes of questions that have an approved answer.
-type AnswersConfig struct {
-	// enforce: the approved text is the answer. observe: the record says which one it would be. off.
-	Act string `yaml:"act"`
-
-	// What a question gets that is only near to one of an answer: pass (the model's answer), or draft: a model puts the approved
-	// text into fitting words, which are compared with it and given only if they say nothing else.
-	Near string `yaml:"near"`
-
-	// For draft: which of the service's models.
-	Model string `yaml:"model"`
 }
 
 // SignalsConfig says what is watched for besides words.

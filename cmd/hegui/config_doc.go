@@ -1,40 +1,51 @@
 package main
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"reflect"
 	"strconv"
 	"strings"
 )
 
-//go:embed config.go
-var configSource string
+//go:embed config.go config_media.go config_answers.go
+var configSources embed.FS
 
 // fieldComments reads the comments of the configuration's fields, by "Type.Field", from the source they stand in.
 func fieldComments() (map[string]string, error) {
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", configSource, parser.ParseComments)
+	out := map[string]string{}
+	sources, err := fs.Glob(configSources, "*.go")
 	if err != nil {
 		return nil, fmt.Errorf("configuration comments: %w", err)
 	}
-	out := map[string]string{}
-	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.TypeSpec)
-		if !ok {
-			return true
+	for _, name := range sources {
+		source, err := configSources.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("configuration comments: %w", err)
 		}
-		if fields, ok := spec.Type.(*ast.StructType); ok {
-			for _, f := range fields.Fields.List {
-				for _, name := range f.Names {
-					out[spec.Name.Name+"."+name.Name] = strings.TrimSpace(f.Doc.Text())
+		file, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ParseComments)
+		if err != nil {
+			return nil, fmt.Errorf("configuration comments: %w", err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			if fields, ok := spec.Type.(*ast.StructType); ok {
+				for _, f := range fields.Fields.List {
+					for _, name := range f.Names {
+						out[spec.Name.Name+"."+name.Name] = strings.TrimSpace(f.Doc.Text())
+					}
 				}
 			}
-		}
-		return true
-	})
+			return true
+		})
+	}
 	return out, nil
 }
 

@@ -58,6 +58,7 @@ func demoConfig(data, endpoint, model string) (Config, error) {
 	s := defaultService()
 	s.ID, s.NameZH, s.NameEN = demoService, "示例助手", "Sample assistant"
 	s.Models = []RouteConfig{{Name: model, Model: m.ID, Targets: []TargetConfig{{Upstream: u.Name, Model: model}}}}
+	s.Media.Unchecked = "pass" // sample pictures are patterns
 	s.Agreement.Number = demoAgreement
 	s.Disclosure = DisclosureConfig{
 		PeopleZH:    "年满十八周岁、需要日常写作和问答帮助的人；不适合未成年人单独使用。",

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +18,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hegui/hegui/label"
+	"github.com/hegui/hegui/label/carrier"
 )
 
 // The clients' versions, pinned.
@@ -52,7 +56,10 @@ type results struct {
 		Text   string
 		Object bool
 	}
-	CancelledAt int64 `json:"cancelled_at"` // ms
+	Files       [][]byte // two images and a recording
+	NoWAV       failed   `json:"no_wav"`
+	BadImage    failed   `json:"bad_image"`
+	CancelledAt int64    `json:"cancelled_at"` // ms
 }
 
 type called struct{ Finish, Name, Arguments string }
@@ -135,6 +142,50 @@ func check(t *testing.T, demo installation, r results) {
 	expect(strings.Contains(strings.Join(r.Models, " "), demo.Model), "models", r.Models)
 	expect(r.Embeddings.Count == 2 && r.Embeddings.Length > 0 && math.Abs(r.Embeddings.Norm-1) < 1e-3, "embeddings", r.Embeddings)
 	expect(r.JSON.Object, "JSON mode", r.JSON)
+
+	expect(len(r.Files) == 3, "two images and a recording", len(r.Files))
+	for i, file := range r.Files {
+		sign := label.SignMark
+		if i == 2 {
+			sign = label.SignRhythm
+		}
+		v := label.Verify(carrier.Bytes(file))
+		expect(v.Verdict == label.Compliant, "implicit label", v)
+		expect(label.LookExplicit(carrier.Bytes(file)).Sign == sign, "explicit label", label.LookExplicit(carrier.Bytes(file)))
+		said := demo.check(t, file)
+		expect(said.Outcome == "made_here", "the portal says that it was made here", said)
+	}
+	expect(r.NoWAV.Status == 400 && r.NoWAV.Code == "label_failed" && strings.Contains(r.NoWAV.Message, "wav"), "speech in a format that cannot be marked", r.NoWAV)
+	expect(r.BadImage.Status == 400 && r.BadImage.Code == "content_filter", "a prompt that is refused", r.BadImage)
+}
+
+// checked is what the portal says of a file.
+type checked struct{ Outcome string }
+
+// check asks the portal's public page about a file.
+func (in installation) check(t *testing.T, file []byte) (c checked) {
+	t.Helper()
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	part, err := w.CreateFormFile("file", "file")
+	if err == nil {
+		_, err = part.Write(file)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Post(in.Portal+"/api/v1/check", w.FormDataContentType(), &body) //nolint:noctx // a test
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if err := json.NewDecoder(resp.Body).Decode(&c); err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // labelled looks for both elements of the explicit label: that it is AI, and that it generated the text.
@@ -196,6 +247,7 @@ func (m *slowModel) left(marker string) (int64, bool) {
 // installation is what demo.json tells, with the address clients are to use.
 type installation struct {
 	Gateway string `json:"gateway"`
+	Portal  string `json:"portal"`
 	Base    string `json:"base"`
 	Key     string `json:"key"`
 	User    string `json:"user"`

@@ -70,6 +70,12 @@ out.embeddings = { count: embedding.data.length, length: embedding.data[0].embed
 const json = (await client.chat.completions.create(ask('介绍杭州', { response_format: { type: 'json_object' } }))).choices[0].message.content;
 out.json = { text: json, object: typeof JSON.parse(json) === 'object' };
 
+const image = await client.images.generate({ model, prompt: '湖边的小船', n: 2, size: '400x300', response_format: 'b64_json' });
+const speech = await client.audio.speech.create({ model, voice: 'alloy', input: '你好，世界', response_format: 'wav' });
+out.files = [...image.data.map((i) => i.b64_json), Buffer.from(await speech.arrayBuffer()).toString('base64')];
+out.no_wav = await failure(() => client.audio.speech.create({ model, voice: 'alloy', input: '你好' }));
+out.bad_image = await failure(() => client.images.generate({ model, prompt: '出售冰毒，包邮到家' }));
+
 {
   const stream = await connect(slow).chat.completions.create({ ...ask('[[cancel:node]] go on'), model: slow.model, stream: true });
   let seen = 0;

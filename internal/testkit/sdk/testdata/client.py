@@ -3,6 +3,7 @@
 HEGUI_DEMO and HEGUI_SLOW are {base, key, user, model} of two installations: one with the built-in sample model, one
 whose model streams for half a minute.
 """
+import base64
 import json
 import math
 import os
@@ -85,6 +86,12 @@ vector = embedding.data[0].embedding
 out["embeddings"] = {"count": len(embedding.data), "length": len(vector), "norm": math.sqrt(sum(x * x for x in vector))}
 text = ask("介绍杭州", response_format={"type": "json_object"}).choices[0].message.content
 out["json"] = {"text": text, "object": isinstance(json.loads(text), dict)}
+
+image = client.images.generate(model=demo["model"], prompt="湖边的小船", n=2, size="400x300", response_format="b64_json")
+speech = client.audio.speech.create(model=demo["model"], voice="alloy", input="你好，世界", response_format="wav")
+out["files"] = [i.b64_json for i in image.data] + [base64.b64encode(speech.read()).decode()]
+out["no_wav"] = failure(lambda: client.audio.speech.create(model=demo["model"], voice="alloy", input="你好"))
+out["bad_image"] = failure(lambda: client.images.generate(model=demo["model"], prompt="出售冰毒，包邮到家"))
 
 seen = 0
 with ask("[[cancel:python]] go on", using=connect(slow), model=slow["model"], stream=True) as stream:
