@@ -76,8 +76,7 @@ func (h *harness) both(file []byte, sign label.Sign) string {
 
 func TestImagesAreLabelled(t *testing.T) {
 	one, two := drawn(t, 0), drawn(t, 40)
-	var h *harness
-	h = setup(t, func(w http.ResponseWriter, r *http.Request) {
+	h := setup(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/files/two.png" {
 			_, _ = w.Write(two)
 			return
