@@ -344,8 +344,8 @@ func officePut(f *carrier.File, format string, l carrier.Label) (*carrier.Edit, 
 // custom is a part of custom properties with this value as its one label, or, when it is "", with none because it stands in another part.
 func (p *pack) custom(x xmlPart, value string) ([]byte, error) {
 	root := x.all[0]
-	if root.name.Local != "Properties" {
-		return nil, p.fault(carrier.Malformed, x.at, "part %s has the element %s, not Properties", x.name, root.raw)
+	if root.name.Local != "Properties" || root.name.Space != customLoose && root.name.Space != customStrict {
+		return nil, p.fault(carrier.Malformed, x.at, "part %s has the element %s of %.80q, not Properties of %s", x.name, root.raw, root.name.Space, customLoose)
 	}
 	last, used, vt := 1, map[int]int{}, vtLoose
 	if root.name.Space == customStrict {
