@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/hegui/hegui/label/carrier"
 	"github.com/hegui/hegui/label/mark"
@@ -14,11 +16,12 @@ import (
 // Sign is what an explicit label on a file is (GB 45438-2025 chapter 5).
 type Sign string
 
-// Signs. Text has its own, see Words.
+// Signs.
 const (
 	SignMark   Sign = "mark"   // words on an image (5.2)
 	SignRhythm Sign = "rhythm" // the rhythm 短长 短短 in sound (5.3)
 	SignClip   Sign = "clip"   // a spoken clip in sound (5.3)
+	SignText   Sign = "text"   // words at the beginning of a text (5.1)
 	SignUI     Sign = "ui"     // a notice that the interface shows around the content (5.6)
 	SignNone   Sign = "none"
 )
@@ -36,7 +39,7 @@ var ErrNoSign = errors.New("label: no explicit label can be put on this file her
 // largest is the file that is read into memory to be marked; ours.
 const largest = 256 << 20
 
-// Mark puts the explicit label on a file: words on an image, the rhythm or a clip into a WAV recording. Its implicit label must be written
+// Mark puts the explicit label on a file: words on an image or before a Markdown text, the rhythm or a clip into a WAV recording. Its implicit label must be written
 // afterwards, for some formats come back as another (a WebP as PNG). A file that has the mark already comes back as it was. Errors are ErrNoSign,
 // or say what is wrong with the file and where.
 func Mark(f *carrier.File, e Explicit) (*carrier.File, Sign, error) {
@@ -61,6 +64,12 @@ func Mark(f *carrier.File, e Explicit) (*carrier.File, Sign, error) {
 			return nil, SignNone, fmt.Errorf("label: %w", err)
 		}
 		return carrier.Bytes(out), SignMark, nil
+	case format.Name == "markdown":
+		b, err := whole(f, format.Name)
+		if err != nil {
+			return nil, SignNone, err
+		}
+		return carrier.Bytes(markedText(b)), SignText, nil
 	case format.Name == "wav":
 		edit, err := sound.MarkWAV(f, e.Sound)
 		if err != nil {
@@ -73,6 +82,29 @@ func Mark(f *carrier.File, e Explicit) (*carrier.File, Sign, error) {
 		return edit.File(), sign, nil
 	}
 	return nil, SignNone, fmt.Errorf("%w: %s", ErrNoSign, format.Title)
+}
+
+// markedText is Markdown with the words in a paragraph before the text and behind its front matter.
+func markedText(b []byte) []byte {
+	at := len(frontMatter(b))
+	if HasExplicit(string(b[at:])) {
+		return b
+	}
+	gap := ""
+	if at > 0 {
+		gap = "\n"
+	}
+	return slices.Concat(b[:at], []byte(gap+Words(Start, "zh").Prefix), b[at:])
+}
+
+// frontMatter is the block of YAML that a text may begin with.
+func frontMatter(b []byte) string {
+	if rest, ok := bytes.CutPrefix(b, []byte("---\n")); ok {
+		if end := bytes.Index(rest, []byte("\n---\n")); end >= 0 {
+			return string(b[:4+end+len("\n---\n")])
+		}
+	}
+	return ""
 }
 
 // whole is a file in memory.
@@ -100,7 +132,7 @@ type Seen struct {
 	Reason string `json:"reason,omitempty"` // why it could not be looked at
 }
 
-// LookExplicit looks for an explicit label: the words on an image, the rhythm in a WAV recording. Nothing found is no proof of none: the
+// LookExplicit looks for an explicit label: the words on an image or at either end of a text, the rhythm in a WAV recording. Nothing found is no proof of none: the
 // words may be drawn in a way that is not known here, a spoken clip is not understood.
 func LookExplicit(f *carrier.File) Seen {
 	format, ok := FormatOf(f)
@@ -125,6 +157,15 @@ func LookExplicit(f *carrier.File) Seen {
 		}
 		return Seen{Sign: SignMark, Looked: true, Short: found.Enough == mark.No,
 			Detail: fmt.Sprintf("%s at %v, %.1f %% of the shortest side", found.Words, found.Box, 100*found.Share)}
+	case format.Medium == "text":
+		b, err := whole(f, format.Name)
+		switch {
+		case err != nil:
+			return Seen{Sign: SignNone, Reason: err.Error()}
+		case !HasExplicit(string(b)) && !HasExplicit(strings.TrimPrefix(string(b), frontMatter(b))):
+			return Seen{Sign: SignNone, Looked: true}
+		}
+		return Seen{Sign: SignText, Looked: true, Detail: "words at the beginning or end of the text"}
 	case format.Name == "wav":
 		found, err := sound.FindWAV(f)
 		switch {

@@ -89,7 +89,7 @@ func TestNoSign(t *testing.T) {
 	if _, _, err := Mark(carrier.Bytes([]byte("fLaC\x80\x00\x00\x22aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")), Explicit{}); !errors.Is(err, ErrNoSign) {
 		t.Error(err)
 	}
-	if _, _, err := Mark(carrier.Bytes([]byte("nothing that is known")), Explicit{}); !errors.Is(err, ErrUnknownFormat) {
+	if _, _, err := Mark(carrier.Bytes([]byte("\x00nothing that is known")), Explicit{}); !errors.Is(err, ErrUnknownFormat) {
 		t.Error(err)
 	}
 	if _, _, err := Mark(carrier.Bytes([]byte("GIF89a")), Explicit{}); err == nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hegui/hegui/label/bmff"
 	"github.com/hegui/hegui/label/carrier"
+	"github.com/hegui/hegui/label/document"
 	"github.com/hegui/hegui/label/image"
 	"github.com/hegui/hegui/label/riff"
 	"github.com/hegui/hegui/label/stream"
@@ -13,7 +14,7 @@ import (
 
 // Formats are the kinds of files that can be labelled, in the order in which a file is tried.
 func Formats() []carrier.Format {
-	return slices.Concat(image.Formats(), bmff.Formats(), riff.Formats(), stream.Formats())
+	return slices.Concat(image.Formats(), bmff.Formats(), riff.Formats(), stream.Formats(), document.Formats())
 }
 
 // FormatOf tells the kind of a file by its content. ok is false for kinds that are not known: whether such a file carries a label

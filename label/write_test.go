@@ -86,7 +86,7 @@ func TestVerdicts(t *testing.T) {
 			t.Errorf("%s: %s %v", c.name, b, err)
 		}
 	}
-	if r := Verify(carrier.Bytes([]byte("what is this"))); r.Verdict != Inconclusive || r.Reason == "" {
+	if r := Verify(carrier.Bytes([]byte("\x00what is this"))); r.Verdict != Inconclusive || r.Reason == "" {
 		t.Errorf("unknown: %+v", r)
 	}
 }
@@ -137,7 +137,7 @@ func TestWriteReplacesItsOwnAndNobodyElses(t *testing.T) {
 	if _, err := write(plainFile("x"), lying, own, ""); err == nil || !strings.Contains(err.Error(), "does not read back") {
 		t.Error(err)
 	}
-	if _, err := Write(carrier.Bytes([]byte("?")), own, ""); !errors.Is(err, ErrUnknownFormat) {
+	if _, err := Write(carrier.Bytes([]byte("\x00?")), own, ""); !errors.Is(err, ErrUnknownFormat) {
 		t.Error(err)
 	}
 }

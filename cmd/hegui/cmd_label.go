@@ -305,6 +305,8 @@ func signWords(s label.Sign) string {
 		return "visible: words on the image"
 	case label.SignRhythm:
 		return "audible: the rhythm before the content"
+	case label.SignText:
+		return "visible: words at the beginning"
 	case label.SignClip:
 		return "audible: a spoken clip"
 	}

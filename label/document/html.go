@@ -10,9 +10,9 @@ import (
 	"github.com/hegui/hegui/label/carrier"
 )
 
-func htmlKind() kind {
-	return kind{Format: carrier.Format{Name: "html", Title: "HTML page", MIME: []string{"text/html", "application/xhtml+xml"}, Extensions: []string{"html", "htm", "xhtml"}, Medium: "document",
-		Place: `<meta name="AIGC"> in the head`, Guide: "ours", Is: isHTML, Sites: htmlSites, Put: htmlPut}}
+func htmlKind() carrier.Format {
+	return carrier.Format{Name: "html", Title: "HTML page", MIME: []string{"text/html", "application/xhtml+xml"}, Extensions: []string{"html", "htm", "xhtml"}, Medium: "document",
+		Place: `<meta name="AIGC"> in the head`, Guide: "ours", Is: isHTML, Sites: htmlSites, Put: htmlPut}
 }
 
 // isHTML tells a page by its first tag. A fragment that begins with another one is text: a program would have to guess what it is.

@@ -36,17 +36,17 @@ const (
 // property is the name of the label in all formats that name it.
 const property = "AIGC"
 
-func officeKinds() []kind {
-	make := func(name, title, folder string, mimes, extensions []string) kind {
-		return kind{Format: carrier.Format{Name: name, Title: title, MIME: mimes, Extensions: extensions, Medium: "document",
+func officeKinds() []carrier.Format {
+	make := func(name, title, folder string, mimes, extensions []string) carrier.Format {
+		return carrier.Format{Name: name, Title: title, MIME: mimes, Extensions: extensions, Medium: "document",
 			Place: "docProps/custom.xml, property AIGC", Guide: guide,
 			Is:    func(f *carrier.File) bool { return isOffice(f, name, folder) },
 			Sites: func(f *carrier.File) ([]carrier.Site, error) { return officeSites(f, name) },
 			Put:   func(f *carrier.File, l carrier.Label) (*carrier.Edit, error) { return officePut(f, name, l) },
-		}}
+		}
 	}
 	const ms, office = "application/vnd.ms-", "application/vnd.openxmlformats-officedocument."
-	return []kind{
+	return []carrier.Format{
 		make("docx", "Word document", "word/", []string{office + "wordprocessingml.document", office + "wordprocessingml.template", ms + "word.document.macroEnabled.12", ms + "word.template.macroEnabled.12"}, []string{"docx", "dotx", "docm", "dotm"}),
 		make("xlsx", "Excel workbook", "xl/", []string{office + "spreadsheetml.sheet", office + "spreadsheetml.template", ms + "excel.sheet.macroEnabled.12", ms + "excel.template.macroEnabled.12"}, []string{"xlsx", "xltx", "xlsm", "xltm"}),
 		make("pptx", "PowerPoint presentation", "ppt/", []string{office + "presentationml.presentation", office + "presentationml.template", office + "presentationml.slideshow", ms + "powerpoint.presentation.macroEnabled.12", ms + "powerpoint.slideshow.macroEnabled.12", ms + "powerpoint.template.macroEnabled.12"}, []string{"pptx", "potx", "ppsx", "pptm", "ppsm", "potm"}),

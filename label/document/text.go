@@ -9,12 +9,12 @@ import (
 	"github.com/hegui/hegui/label/carrier"
 )
 
-func textKinds() []kind {
-	return []kind{
-		{Format: carrier.Format{Name: "markdown", Title: "Markdown text", MIME: []string{"text/markdown", "text/x-markdown"}, Extensions: []string{"md", "markdown"}, Medium: "text",
-			Place: "YAML front matter, mapping AIGC", Guide: guide, Is: isMarkdown, Sites: markdownSites, Put: markdownPut}},
-		{Format: carrier.Format{Name: "text", Title: "plain text", MIME: []string{"text/plain"}, Extensions: []string{"txt", "text"}, Medium: "text",
-			Place: "none: the words in the text, and the envelope it is sent in", Guide: "GB 45438-2025 5.1", Is: isText, Sites: textSites, Put: textPut}},
+func textKinds() []carrier.Format {
+	return []carrier.Format{
+		{Name: "markdown", Title: "Markdown text", MIME: []string{"text/markdown", "text/x-markdown"}, Extensions: []string{"md", "markdown"}, Medium: "text",
+			Place: "YAML front matter, mapping AIGC", Guide: guide, Is: isMarkdown, Sites: markdownSites, Put: markdownPut},
+		{Name: "text", Title: "plain text", MIME: []string{"text/plain"}, Extensions: []string{"txt", "text"}, Medium: "text",
+			Place: "none: the words in the text, and the envelope it is sent in", Guide: "GB 45438-2025 5.1", Is: isText, Sites: textSites, Put: textPut},
 	}
 }
 
