@@ -179,14 +179,6 @@ func lastChild(e element, text string) splice {
 	return splice{e.shut, e.shut, text}
 }
 
-// firstChild puts text before all that stands in an element.
-func firstChild(e element, text string) splice {
-	if e.closed {
-		return lastChild(e, text)
-	}
-	return splice{e.open, e.open, text}
-}
-
 // escape is text as it stands in XML, in an element or an attribute in double quotes.
 func escape(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace(s)

@@ -203,9 +203,6 @@ func (a *archive) wide(extra []byte, values ...any) (out [3]int64, err error) {
 	return out, nil
 }
 
-// has tells whether the archive has a part. Names of parts do not differ by case alone (ECMA-376 part 2, 6.2.2.3).
-func (a *archive) has(name string) bool { _, ok := a.names[strings.ToLower(name)]; return ok }
-
 // read unpacks a part. ok is false when there is none of that name.
 func (a *archive) read(name string) (b []byte, at int64, ok bool, err error) {
 	i, ok := a.names[strings.ToLower(name)]
