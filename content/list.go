@@ -71,3 +71,24 @@ func (l *Ledger) Count(ctx context.Context, f Filter) (int64, error) {
 	}
 	return n, nil
 }
+
+// Signs counts the contents of a medium since a time by what people see or hear of their label (Item.Explicit), and those of them whose
+// metadata carry none.
+func (l *Ledger) Signs(ctx context.Context, medium string, since time.Time) (signs map[string]int64, bare int64, err error) {
+	rows, err := store.Rows[struct {
+		Explicit string `db:"explicit"`
+		Bare     bool   `db:"bare"`
+		N        int64  `db:"n"`
+	}](ctx, l.db.R, `SELECT explicit, label = '' AS bare, COUNT(*) AS n FROM content_item WHERE medium = $1 AND at_ms >= $2 GROUP BY explicit, label = ''`, medium, since.UnixMilli())
+	if err != nil {
+		return nil, 0, fmt.Errorf("content: signs: %w", err)
+	}
+	signs = map[string]int64{}
+	for _, r := range rows {
+		signs[r.Explicit] += r.N
+		if r.Bare {
+			bare += r.N
+		}
+	}
+	return signs, bare, nil
+}

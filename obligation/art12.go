@@ -11,9 +11,6 @@ import (
 
 // art12 is Article 12: labels.
 func art12() []Control {
-	textOnly := func(zh, en string) *Bilingual {
-		return &Bilingual{"本版本只处理文本，不转发该类内容。" + zh, "This version carries text only and passes no such content on. " + en}
-	}
 	return []Control{{
 		Duty:    "L12-01",
 		Control: Bilingual{"每个生成的答案都带有含“人工智能”与“生成”两个要素的显式标识。", "Every generated answer carries an explicit label with both elements, AI and generated."},
@@ -22,15 +19,18 @@ func art12() []Control {
 	}, {
 		Duty:    "L12-02",
 		Control: Bilingual{"图片边缘或角部写入不小于最短边 5% 的文字标识。", "A worded label of at least 5 % of the shortest side stands at the edge or corner of an image."},
-		NotYet:  textOnly("提供图片生成的，请自行加注。", "If you offer image generation, label it yourself."),
+		Fresh:   Window,
+		Check:   fileLabels("image", "图片", "images"),
 	}, {
 		Duty:    "L12-03",
 		Control: Bilingual{"音频在起始、末尾或适当位置加入语音或节奏标识。", "Audio carries a spoken or rhythmic label at start, end or a suitable place."},
-		NotYet:  textOnly("提供语音合成的，请自行加注。", "If you offer speech synthesis, label it yourself."),
+		Fresh:   Window,
+		Check:   fileLabels("audio", "音频", "recordings"),
 	}, {
 		Duty:    "L12-04",
 		Control: Bilingual{"视频起始画面加注不少于 2 秒，播放周边有显著提示。", "The opening frame of a video is labelled for at least 2 s, with a notice around the player."},
-		NotYet:  textOnly("提供视频生成的，请自行加注并在播放周边提示。", "If you offer video generation, label it yourself and put a notice around the player."),
+		NotYet: &Bilingual{"本版本不转发视频。提供视频生成的，请自行加注并在播放周边提示。",
+			"This version passes no video on. If you offer video generation, label it yourself and put a notice around the player."},
 	}, {
 		Duty:    "L12-05",
 		Control: Bilingual{"界面持续显示标识，客户端版本逐一确认。", "The interface shows the label all the time; each client version attests it."},
@@ -39,12 +39,13 @@ func art12() []Control {
 	}, {
 		Duty:    "L12-06",
 		Control: Bilingual{"文件元数据写入隐式标识七项要素。", "The seven elements of the implicit label are written into file metadata."},
-		NotYet: &Bilingual{"响应头和 hegui 对象已带机器可读标识，但尚不写入文件。由应用生成文件的，请自行写入元数据。",
-			"Answers carry a machine-readable label in header and hegui object, but files are not written yet. If the application makes files, write the metadata there."},
+		Fresh:   Window,
+		Check:   checkFileMetadata,
 	}, {
 		Duty:    "L12-07",
 		Control: Bilingual{"写入后回读，恰有一个标识且与记录一致；从不删除他人标识。", "After writing, the file is read back: one label, as recorded; foreign labels are never removed."},
-		NotYet:  &Bilingual{"尚不写文件，因此没有回读。hegui 没有也不会有删除标识的命令。", "No files are written yet, so none is read back. hegui has no command that removes labels and never will."},
+		NotYet: &Bilingual{"每次写入都先回读核对，不一致的不予交付，但尚不留下逐次记录。hegui 没有也不会有删除标识的命令。",
+			"Every write is read back and what differs does not leave, but no record of each is kept yet. hegui has no command that removes labels and never will."},
 	}, {
 		Duty:    "L12-08",
 		Control: Bilingual{"下载、复制、导出的文件内含显式标识。", "Downloaded, copied and exported files contain the explicit label."},
@@ -160,6 +161,82 @@ func checkUnlabelled(ctx context.Context, ev Evidence) (Finding, error) {
 		j.mend("核对所列条款的同意记录。", "Check the consent to the clauses named.")
 	} else if all > 0 && bare == 0 {
 		j.sayf(Met, "台账中 %d 份内容，近 %d 个月没有不带显式标识的。", "Contents in the ledger: %d; none of the last %d months lacks an explicit label.", all, months)
+	}
+	return j.finding()
+}
+
+// fileLabels judges the explicit labels of the files of one medium that the gateway has delivered.
+func fileLabels(medium, zh, en string) func(context.Context, Evidence) (Finding, error) {
+	return func(ctx context.Context, ev Evidence) (Finding, error) {
+		if ev.Content == nil {
+			return Finding{}, errors.New("the content ledger is not open here")
+		}
+		signs, _, err := ev.Content.Signs(ctx, medium, ev.Now.Add(-Window))
+		if err != nil {
+			return Finding{}, err
+		}
+		j := begin()
+		j.seen(ev.Now) // the ledger is read now
+		j.ref("content:" + medium)
+		var all int64
+		for _, n := range signs {
+			all += n
+		}
+		j.fact("files_24h", all)
+		j.fact("by_label", signs)
+		if all == 0 {
+			j.say(Unknown, "近 24 小时没有经网关生成的"+zh+"，无法判断。", "No "+en+" were generated through the gateway in the last 24 h, so it cannot be told.")
+			j.mend("不提供此类内容的，无需处理；自行生成的，请自行加注。", "Nothing is to be done where no such content is offered; what applications generate elsewhere they must label themselves.")
+			return j.finding()
+		}
+		if n := signs["none"]; n > 0 {
+			j.sayf(Breach, "近 24 小时有 %d 份"+zh+"不带显式标识。", "Of the "+en+" of the last 24 h without explicit label: %d.", n)
+			j.mend("将标识环节改为 enforce；应用户申请提供的，另行登记。", "Set the label guard to enforce; what a user had asked for is recorded apart.")
+		}
+		if n := signs["ui"]; n > 0 {
+			j.sayf(Notice, "近 24 小时有 %d 份"+zh+"由界面提示，网关不能证明界面确已显示。", "Of the "+en+" of the last 24 h for which the interface must tell, which the gateway cannot see: %d.", n)
+			j.mend("将 label.place 改为 start 或 end，使标识写在文件上。", "Set label.place to start or end, so that the label stands on the file.")
+		}
+		if n := all - signs["none"] - signs["ui"]; n > 0 {
+			j.sayf(Met, "近 24 小时有 %d 份"+zh+"带有显式标识。", "Of the "+en+" of the last 24 h with an explicit label: %d.", n)
+		}
+		return j.finding()
+	}
+}
+
+// checkFileMetadata judges the implicit labels of all files that the gateway has delivered.
+func checkFileMetadata(ctx context.Context, ev Evidence) (Finding, error) {
+	if ev.Content == nil {
+		return Finding{}, errors.New("the content ledger is not open here")
+	}
+	j := begin()
+	j.seen(ev.Now)
+	j.ref("content:files")
+	var all, without int64
+	for _, medium := range content.Media() {
+		if medium == "text" {
+			continue
+		}
+		signs, bare, err := ev.Content.Signs(ctx, medium, ev.Now.Add(-Window))
+		if err != nil {
+			return Finding{}, err
+		}
+		for _, n := range signs {
+			all += n
+		}
+		without += bare
+	}
+	j.fact("files_24h", all)
+	j.fact("without_metadata", without)
+	switch {
+	case all == 0:
+		j.say(Unknown, "近 24 小时没有经网关生成的文件，无法判断；文本的机器可读标识在响应头和 hegui 对象中。", "No files were generated through the gateway in the last 24 h, so it cannot be told; texts carry the machine-readable label in header and hegui object.")
+		j.mend("由应用生成文件的，请用 hegui label 写入元数据。", "Where applications make files, write the metadata with hegui label.")
+	case without > 0:
+		j.sayf(Breach, "近 24 小时有 %d 个文件的元数据不带隐式标识。", "Files of the last 24 h without the label in their metadata: %d.", without)
+		j.mend("将标识环节改为 enforce。", "Set the label guard to enforce.")
+	default:
+		j.sayf(Met, "近 24 小时的 %d 个文件均在元数据中带有隐式标识，写入后已回读。", "Files of the last 24 h: %d, all with the label in their metadata, read back after writing.", all)
 	}
 	return j.finding()
 }

@@ -113,8 +113,18 @@ func newWorld(t *testing.T) *world {
 // generated enters a content into the ledger and returns its id.
 func (w *world) generated(explicit string) string {
 	w.t.Helper()
+	return w.file("image", explicit, `{"Label":"1"}`)
+}
+
+// file puts a file into the content ledger.
+func (w *world) file(medium, explicit, label string) string {
+	w.t.Helper()
 	id := store.NewID()
-	_, err := w.j.Commit(w.t.Context(), journal.Write{Apply: w.led.Insert(content.Item{ID: id, Exchange: id, Medium: "image", Explicit: explicit})})
+	item := content.Item{ID: id, Exchange: id, Medium: medium, Explicit: explicit}
+	if label != "" {
+		item.Label = []byte(label)
+	}
+	_, err := w.j.Commit(w.t.Context(), journal.Write{Apply: w.led.Insert(item)})
 	w.must(err)
 	return id
 }
