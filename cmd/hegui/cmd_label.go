@@ -19,6 +19,7 @@ import (
 type labelCmd struct {
 	Add       labelAddCmd       `cmd:"" help:"Write the implicit label into generated files."`
 	Verify    labelVerifyCmd    `cmd:"" help:"Look for labels and say whether they conform."`
+	Audit     labelAuditCmd     `cmd:"" help:"Follow one content over several addresses and say where its labels are lost."`
 	Propagate labelPropagateCmd `cmd:"" help:"Add the part of a platform that passes the content on."`
 	Text      labelTextCmd      `cmd:"" help:"Write the explicit label into a text."`
 	Formats   labelFormatsCmd   `cmd:"" help:"Kinds of files that can be labelled, and where the label stands."`
