@@ -70,7 +70,7 @@ func picture(seed uint64, width, height int) image.Image {
 		for x := range width {
 			u, v := float64(x)/float64(width), float64(y)/float64(height)
 			wave := func(k int) uint8 {
-				return uint8(110 + 60*math.Sin(6*u*(1+part(k))+9*part(k+1)) + 60*math.Cos(5*v*(1+part(k+2))+7*part(k)))
+				return uint8(128 + 60*math.Sin(6*u*(1+part(k))+9*part(k+1)) + 60*math.Cos(5*v*(1+part(k+2))+7*part(k)))
 			}
 			img.SetNRGBA(x, y, color.NRGBA{wave(0), wave(2), wave(4), 255})
 		}
