@@ -234,8 +234,35 @@ func (g *Guard) markOf(text string) string {
 // ask is one call.
 func (g *Guard) ask(ctx context.Context, direction, text string, ask Question) ([]moderation.Detection, Usage, error) {
 	mark := g.markOf(text)
+	return g.put(ctx, direction, text, "", ask, mark)
+}
+
+// pictured is the text of a question about a picture.
+const pictured = "（要判断的是这张图片，包括图中的文字。The image, with the words in it, is what is to be judged.）"
+
+// JudgePicture checks a picture, as a data: address. The model must be one that sees; one that does not will answer about the words around it,
+// which is why a check of a picture that is known to be harmful belongs to setting one up.
+func (g *Guard) JudgePicture(ctx context.Context, direction, address string) (moderation.Judgement, Usage, error) {
+	j := moderation.Judgement{Outcome: moderation.Clear, Artefact: g.artefact}
+	var used Usage
+	for _, ask := range g.asks {
+		found, u, err := g.put(ctx, direction, pictured, address, ask, g.markOf(address))
+		used.add(u)
+		if err != nil {
+			return j, used, err
+		}
+		j.Findings = append(j.Findings, found...)
+	}
+	if len(j.Findings) > 0 {
+		j.Outcome = moderation.Found
+	}
+	return j, used, nil
+}
+
+// put puts a question and reads the answer.
+func (g *Guard) put(ctx context.Context, direction, text, picture string, ask Question, mark string) ([]moderation.Detection, Usage, error) {
 	messages := g.profile.messages(direction, text, g.s.Policy, ask, mark)
-	body, err := g.profile.request(g.s.Model, messages, ask)
+	body, err := g.profile.request(g.s.Model, messages, picture, ask)
 	if err != nil {
 		return nil, Usage{}, err
 	}

@@ -81,13 +81,37 @@ func (p Profile) messages(direction, text, policy string, ask Question, mark str
 	return out
 }
 
-// request is the body of a call.
-func (p Profile) request(model string, messages []Message, ask Question) ([]byte, error) {
+// seen is a message with a picture before its words.
+type seen struct {
+	Role    string `json:"role"`
+	Content []any  `json:"content"`
+}
+
+// withPicture puts a picture into the last message that has words to judge.
+func withPicture(messages []Message, picture string) []any {
+	out := make([]any, len(messages))
+	for i, m := range messages {
+		out[i] = m
+	}
+	for i := len(messages) - 1; i >= 0; i-- {
+		if m := messages[i]; m.Role == "user" || m.Role == "assistant" {
+			out[i] = seen{m.Role, []any{map[string]any{"type": "image_url", "image_url": map[string]string{"url": picture}}, map[string]string{"type": "text", "text": m.Content}}}
+			break
+		}
+	}
+	return out
+}
+
+// request is the body of a call. picture is the address of one, or empty.
+func (p Profile) request(model string, messages []Message, picture string, ask Question) ([]byte, error) {
 	body := map[string]any{}
 	for k, v := range p.Params {
 		body[k] = fillAsk(v, ask.ID)
 	}
 	body["model"], body["messages"], body["stream"] = model, messages, false
+	if picture != "" {
+		body["messages"] = withPicture(messages, picture)
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

@@ -82,6 +82,7 @@ type call struct {
 	hosted []made              // those that the answer names by their address
 	worst  moderation.Decision // about the words of an answer with files
 	form   *form               // the request as it came, where it is no JSON
+	filed  []exchange.File     // that came or were generated, as the record has them
 
 	alibaba    string    // action that was asked for, when the call came so
 	heightened string    // the measure by which the service follows a stricter profile
@@ -222,7 +223,7 @@ func (g *Gateway) record(c *call) exchange.Record {
 	return exchange.Record{
 		Intent: g.intent(c), Ended: g.o.Now().UTC(), Verdict: exchange.Allow, Route: c.target, Answered: clip(c.answered, 200), Tries: c.tries,
 		Label: c.labels, Checked: c.checked, Findings: c.sorted(), Total: c.total, Usage: c.usage, Guards: c.outages, FirstMS: c.firstMS(),
-		Provider: c.provider(), Answer: c.answer, Heightened: c.heightened, Turns: c.refused, Healed: c.healed,
+		Provider: c.provider(), Answer: c.answer, Heightened: c.heightened, Turns: c.refused, Healed: c.healed, Files: c.filed,
 	}
 }
 

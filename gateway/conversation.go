@@ -23,7 +23,11 @@ type turn struct {
 	text []byte
 
 	calls []byte // arguments of the calls of tools that it makes
+	files []byte // digests of the files that came with it
 }
+
+// whole is what a commitment to a turn covers: the same words about another picture are another turn.
+func (t turn) whole() []byte { return slices.Concat(t.text, t.files) }
 
 const (
 	// seamBytes is how much of each side of a seam between turns is looked at: room for the longest entry.

@@ -187,9 +187,8 @@ func plainValue(raw json.RawMessage) string {
 	return string(raw)
 }
 
-// files looks at the files that came: what they are by their content, and whether the service lets files pass that nothing here can look
-// at. A recording to be transcribed is judged by its words.
-func (c *call) files() *Interruption {
+// takeFiles takes the files that came in a form, by what they are by their content.
+func (c *call) takeFiles() *Interruption {
 	if c.op.name == "speech" {
 		return c.soundFormat()
 	}
@@ -214,8 +213,8 @@ func (c *call) files() *Interruption {
 				what = "a " + format.Title
 			}
 			return problem(http.StatusBadRequest, "invalid_request", clip(p.name, 80), "the file "+clip(p.filename, 80)+" is by its content "+what+"; this operation takes "+want)
-		case c.op.name != "transcription" && c.service.Media.Unchecked != "pass":
-			return problem(http.StatusBadRequest, "unscreenable_content", clip(p.name, 80), "uploaded images cannot be looked at by this version of hegui, and this service lets none pass that nothing has looked at (media.unchecked); the operator decides whether they may pass")
+		case c.op.name != "transcription": // a recording is judged by its words, which the answer brings
+			c.request.files = append(c.request.files, &attached{value: -1, channel: clip(p.key(), 80) + ".file", medium: want, bytes: p.value})
 		}
 	}
 	return nil

@@ -20,6 +20,7 @@ import (
 	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/exchange"
 	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/media"
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/screening"
 	"github.com/hegui/hegui/service"
@@ -43,6 +44,12 @@ type Options struct {
 	Detectors []moderation.Detector // besides the lexicon; may be empty
 	Answers   *answers.Register     // approved answers; nil: none
 	Contents  *content.Ledger       // what was generated here; nil: images and sound are not served
+
+	// Media reads files; nil: none are taken. Files look at pictures and sound. Blocked tells whether a file is on the list of files that
+	// are not taken, by which entry and for which risk; nil: there is no list.
+	Media   *media.Reader
+	Files   []moderation.FileDetector
+	Blocked func(file []byte) (entry, category string, ok bool)
 
 	// Classifiers are further detectors, which may change while the gateway runs; an exchange keeps those it began with. Nil: none.
 	Classifiers func() []moderation.Detector
@@ -78,6 +85,8 @@ type Gateway struct {
 	tails      tails
 	answeredBy sync.Map // artefact by detector: what its last answer came from
 
+	fetch func(ctx context.Context, address string) ([]byte, error) // of a file that a request names by its address
+
 	degradedMu sync.Mutex
 	degradedAt map[string]time.Time
 }
@@ -89,10 +98,15 @@ var errDrained = errors.New("hegui is shutting down")
 func New(o Options) (*Gateway, error) {
 	if o.Journal == nil || o.Vault == nil || o.Exchanges == nil || o.Services == nil || o.Users == nil || o.Pool == nil ||
 		o.Lexicon == nil || o.Policy == nil || o.PortalURL == nil || o.Log == nil || o.Metrics == nil {
-		return nil, errors.New("gateway: an option is missing; all but Detectors, Answers, Contents, Heightened, Screenings, Classifiers, Ended and Now are required")
+		return nil, errors.New("gateway: an option is missing; all but Detectors, Media, Files, Blocked, Answers, Contents, Heightened, Screenings, Classifiers, Ended and Now are required")
 	}
 	for _, d := range o.Detectors {
 		if err := d.Describe().Validate(); err != nil {
+			return nil, fmt.Errorf("gateway: %w", err)
+		}
+	}
+	for _, d := range o.Files {
+		if err := d.DescribeFiles().Validate(); err != nil {
 			return nil, fmt.Errorf("gateway: %w", err)
 		}
 	}
@@ -104,6 +118,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{o: o, guards: Guards(), probes: probes, memory: newMemory(), screens: newScreens(maxLive, maxLiveBytes), degradedAt: map[string]time.Time{}}
+	g.fetch = func(ctx context.Context, address string) ([]byte, error) { return fetch(ctx, address, nil) }
 	g.stopped, g.stop = context.WithCancelCause(context.Background())
 	if g.metrics, err = newMetrics(o.Metrics); err != nil {
 		return nil, err

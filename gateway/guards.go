@@ -149,7 +149,7 @@ func read(_ context.Context, g *Gateway, c *call) *Interruption {
 	if in := c.request.parse(c.op, raw); in != nil {
 		return in
 	}
-	if in := c.files(); in != nil {
+	if in := c.takeFiles(); in != nil {
 		return in
 	}
 	c.stream = c.request.stream

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	"github.com/hegui/hegui/internal/testkit"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/label"
+	"github.com/hegui/hegui/media"
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/screening"
 	"github.com/hegui/hegui/service"
@@ -115,7 +117,9 @@ func setupOn(t testing.TB, db *store.DB, answer http.HandlerFunc, change func(*s
 	must(t, err)
 	h.contents, err = content.Open(ctx, h.db, h.journal, keys.Ticket)
 	must(t, err)
-	h.gateway, err = New(Options{Contents: h.contents, Journal: h.journal, Vault: vault, Exchanges: h.exchanges, Services: h.services, Users: h.users, Pool: pool,
+	reader := media.NewReader(pdfCache(t))
+	t.Cleanup(func() { must(t, reader.Close()) })
+	h.gateway, err = New(Options{Media: reader, Contents: h.contents, Journal: h.journal, Vault: vault, Exchanges: h.exchanges, Services: h.services, Users: h.users, Pool: pool,
 		Lexicon: func() *moderation.Lexicon { return lexicon }, Policy: func() *moderation.Policy { return rules }, PortalURL: func() string { return "http://portal" },
 		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
 	must(t, err)
@@ -125,6 +129,14 @@ func setupOn(t testing.TB, db *store.DB, answer http.HandlerFunc, change func(*s
 	t.Cleanup(server.Close)
 	h.url = server.URL
 	return h
+}
+
+// pdfCache keeps what PDFium compiles to from run to run.
+func pdfCache(t testing.TB) string {
+	t.Helper()
+	dir, err := os.UserCacheDir()
+	must(t, err)
+	return filepath.Join(dir, "hegui-pdfium")
 }
 
 // dir is where the database lies.

@@ -121,10 +121,10 @@ func (s *inputScreen) remember(ctx context.Context) *Interruption {
 		if t.node >= newest || !said(t) || len(t.text) == 0 {
 			continue
 		}
-		for _, k := range []string{c.turnCommitment(t.text), c.turnAfter(before, t.text)} {
+		for _, k := range []string{c.turnCommitment(t.whole()), c.turnAfter(before, t.whole())} {
 			turns, at[k] = append(turns, k), append(at[k], i)
 		}
-		before = t.text
+		before = t.whole()
 	}
 	known, err := s.g.o.Exchanges.RefusedTurns(ctx, c.user.Subject, turns)
 	if err != nil {
@@ -166,7 +166,7 @@ func (s *inputScreen) neutralise() {
 		if !s.skip(t.node) {
 			continue
 		}
-		if t.node.key || strings.HasSuffix(t.node.channel, ".name") || slices.Contains(c.request.who, t.node.node) {
+		if t.node.key || t.node.file || strings.HasSuffix(t.node.channel, ".name") || slices.Contains(c.request.who, t.node.node) {
 			continue // names hold nothing that was refused, see heal
 		}
 		n := c.request.doc.nodes[t.node.node]
@@ -175,6 +175,15 @@ func (s *inputScreen) neutralise() {
 	c.edits = slices.DeleteFunc(c.edits, func(e edit) bool { _, gone := placeholders[e.start]; return gone })
 	for _, e := range placeholders {
 		c.edits = append(c.edits, e)
+	}
+	for _, f := range c.request.files { // the whole part: a model is shown nothing of a file that was refused
+		t := textNode{node: f.part}
+		if f.part == 0 || !s.skip(t) {
+			continue
+		}
+		n := c.request.doc.nodes[f.part]
+		c.edits = slices.DeleteFunc(c.edits, func(e edit) bool { return e.start >= int(n.start) && e.end <= int(n.end) })
+		c.edits = append(c.edits, edit{int(n.start), int(n.end), append(appendJSON([]byte(`{"type":"text","text":`), []byte(s.placeholder(t))), '}')})
 	}
 	sortEdits(c.edits)
 	c.healed = len(s.healed)
@@ -209,7 +218,7 @@ func (s *inputScreen) placeholder(t textNode) string {
 // refuses notes that a turn is why the call is refused, so that it is known when history brings it back.
 func (s *inputScreen) refuses(t textNode) {
 	turn, ok := s.c.request.turnAt(t.node)
-	if !ok || !s.inTurn(t, turn) || s.c.vaultKey == nil || t.key || strings.HasSuffix(t.channel, ".name") {
+	if !ok || !s.inTurn(t, turn) || s.c.vaultKey == nil || t.key || t.file || strings.HasSuffix(t.channel, ".name") {
 		return // a name is no part of what was said, and what was said may be harmless
 	}
 	if s.noted[turn] {
@@ -220,7 +229,7 @@ func (s *inputScreen) refuses(t textNode) {
 	}
 	s.noted[turn] = true
 	if t := s.c.request.turns[turn]; said(t) && len(t.text) > 0 {
-		s.refused = append(s.refused, s.c.turnCommitment(t.text))
+		s.refused = append(s.refused, s.c.turnCommitment(t.whole()))
 	}
 }
 
@@ -247,11 +256,11 @@ func (c *call) afterCommitment(turn int) string {
 	var before []byte
 	for i := turn - 1; i >= 0; i-- {
 		if said(turns[i]) && len(turns[i].text) > 0 {
-			before = turns[i].text
+			before = turns[i].whole()
 			break
 		}
 	}
-	return c.turnAfter(before, turns[turn].text)
+	return c.turnAfter(before, turns[turn].whole())
 }
 
 // keepRefused has the record say what was refused.

@@ -39,7 +39,7 @@ const (
 )
 
 // errUnchecked says that nothing looks at files of a kind, and that the service lets none pass that nobody looked at.
-var errUnchecked = errors.New("generated files cannot be looked at by this version of hegui, and this service lets none pass that nothing has looked at (media.unchecked)")
+var errUnchecked = errors.New("nothing here looks at generated pictures, and this service lets none pass that nothing has looked at (media.unchecked)")
 
 // made is one generated file, labelled.
 type made struct {
@@ -152,7 +152,7 @@ func (g *Gateway) deliverMedia(ctx context.Context, c *call, response *upstream.
 		out, err = g.images(ctx, c, response, raw)
 	}
 	switch {
-	case errors.Is(err, errUnchecked), errors.Is(err, label.ErrNoSign), errors.Is(err, label.ErrUnknownFormat):
+	case errors.Is(err, errUnchecked), errors.Is(err, errOutage), errors.Is(err, label.ErrNoSign), errors.Is(err, label.ErrUnknownFormat):
 		g.withheld(c, err)
 		return
 	case err != nil:
@@ -204,6 +204,8 @@ func (g *Gateway) withheld(c *call, err error) {
 	switch {
 	case errors.Is(err, errUnchecked):
 		in = problem(http.StatusBadRequest, "unscreenable_content", "", errUnchecked.Error()+"; the operator decides whether they may pass")
+	case errors.Is(err, errOutage):
+		in = guardUnavailable("moderate_out")
 	case c.op.media == "audio":
 		in = problem(http.StatusBadRequest, "label_failed", "response_format", "no audible label can be put on sound of this format here, and nothing generated leaves without one; ask for response_format wav, or have the interface tell (label.place ui)")
 	default:
@@ -237,9 +239,6 @@ func (g *Gateway) images(ctx context.Context, c *call, response *upstream.Respon
 	if data < 0 || d.nodes[data].kind != isArray || d.nodes[data].next == int32(data+1) {
 		return nil, errors.New("upstream's answer has no images")
 	}
-	if err := c.uncheckedFiles(); err != nil {
-		return nil, err
-	}
 	if at := d.member(0, "usage"); at >= 0 {
 		c.usage = bytes.Clone(d.raw(at))
 	}
@@ -260,6 +259,9 @@ func (g *Gateway) images(ctx context.Context, c *call, response *upstream.Respon
 		file, byAddress, err := g.imageBytes(ctx, response, &d, at)
 		if err != nil {
 			failed = err
+			return false
+		}
+		if failed = g.lookAtMade(ctx, c, o, fmt.Sprintf("data[%d].file", len(c.items)), file); failed != nil || c.cuts != "" {
 			return false
 		}
 		m, err := g.labelFile(c, file)
@@ -283,7 +285,7 @@ func (g *Gateway) images(ctx context.Context, c *call, response *upstream.Respon
 		edits = append(edits, edit{end, end, []byte(fmt.Sprintf(`,"hegui":{"content_id":%q,"label":{"explicit":%q}}`, m.id, m.sign))})
 		return true
 	})
-	if failed != nil {
+	if failed != nil || c.cuts != "" {
 		return nil, failed
 	}
 	d.texts(0, "", unwrapped, "", func(i int, path, _, _ string) bool {

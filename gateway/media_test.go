@@ -203,7 +203,7 @@ func TestFilesThatDoNotLeave(t *testing.T) {
 	}{
 		"not looked at":          {`{"data":[{"b64_json":"` + image64 + `"}]}`, nil, 400, "unscreenable_content"},
 		"too small for words":    {`{"data":[{"b64_json":"` + base64.StdEncoding.EncodeToString(tiny.Bytes()) + `"}]}`, passing, 500, "label_failed"},
-		"no image":               {`{"data":[{"b64_json":"aGVsbG8="}]}`, passing, 500, "label_failed"},
+		"no image":               {`{"data":[{"b64_json":"aGVsbG8="}]}`, passing, 502, "upstream_error"},
 		"not Base64":             {`{"data":[{"b64_json":"!!"}]}`, passing, 502, "upstream_error"},
 		"cut short":              {`{"data":[{"b64_json":"` + image64[:len(image64)/2/4*4] + `"}]}`, passing, 502, "upstream_error"},
 		"nothing":                {`{"data":[]}`, passing, 502, "upstream_error"},

@@ -62,7 +62,8 @@ type inputScreen struct {
 	touched  map[string]map[int]bool // turns by risk
 	partial  *decode.Partial         // of the last text, when it could not be decoded whole
 	unlooked bool                    // that was recorded, and let pass
-	recalled int                     // bytes judged before
+	looked   int                     // bytes of text
+	recalled int                     // those of them judged before
 
 	answered int          // last turn of the history, see answeredTurn
 	healed   map[int]bool // turns that the model is not shown, because they were or would be refused
@@ -85,30 +86,17 @@ func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
 	if in := s.remember(ctx); in != nil {
 		return in
 	}
-	looked := 0
 	for _, t := range c.request.texts {
-		in := inputText{node: t}
 		if t.key { // its value may be a number, which has no text
-			in.text = c.request.doc.key(t.node)
+			s.read(t, c.request.doc.key(t.node))
 		} else {
-			in.text = c.request.doc.text(t.node)
-		}
-		looked += len(in.text)
-		s.partial = nil
-		for _, f := range s.scan(t.channel, in.text) {
-			s.touch(t.node, f)
-			c.found(c.lexical("in", t.channel, 0, f))
-			s.weigh(&in, f, s.table.Decide(moderation.CaseOf(f)))
-		}
-		if s.partial != nil {
-			s.partly(t)
-		}
-		s.signals(&in)
-		if len(in.text) > 0 {
-			s.texts = append(s.texts, in)
+			s.read(t, c.request.doc.text(t.node))
 		}
 	}
-	c.checked.In, c.checked.Recalled = looked, s.recalled
+	if in := s.files(ctx); in != nil {
+		return in
+	}
+	c.checked.In, c.checked.Recalled = s.looked, s.recalled
 	s.joined()
 	s.seams()
 	s.leads()
@@ -136,6 +124,25 @@ func moderateIn(ctx context.Context, g *Gateway, c *call) *Interruption {
 		why = fmt.Sprintf("the input was refused: it holds text that is encoded more than %d times over, or that grows beyond %d times its size when decoded", decode.DefaultDepth, decode.DefaultRatio)
 	}
 	return g.refusal(c, s.worst, why)
+}
+
+// read screens one text with the lexicon and for signals.
+func (s *inputScreen) read(t textNode, text []byte) {
+	in := inputText{node: t, text: text}
+	s.looked += len(text)
+	s.partial = nil
+	for _, f := range s.scan(t.channel, text) {
+		s.touch(t.node, f)
+		s.c.found(s.c.lexical("in", t.channel, 0, f))
+		s.weigh(&in, f, s.table.Decide(moderation.CaseOf(f)))
+	}
+	if s.partial != nil {
+		s.partly(t)
+	}
+	s.signals(&in)
+	if len(text) > 0 {
+		s.texts = append(s.texts, in)
+	}
 }
 
 // partly applies the declared rule to a text with something encoded that cannot be looked at whole: closed refuses it, or neutralises it where
@@ -171,7 +178,7 @@ func (c *call) lexical(where, channel string, choice int, f moderation.Finding) 
 // weigh notes a decision about a hit. What cannot be masked (a member's name, the user's) is refused.
 func (s *inputScreen) weigh(in *inputText, f moderation.Finding, d moderation.Decision) {
 	if d.Action == moderation.Mask {
-		if in.node.key || slices.Contains(s.c.request.who, in.node.node) {
+		if in.node.key || in.node.file || slices.Contains(s.c.request.who, in.node.node) {
 			d.Action = moderation.Refuse
 		} else {
 			in.masks = append(in.masks, [2]int{f.Start, f.End})

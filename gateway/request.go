@@ -63,6 +63,7 @@ type request struct {
 	who    []int        // nodes that name the end user
 	last   []byte       // last user text, for the language of a refusal
 	probe  bool
+	files  []*attached // in the order in which they stand
 }
 
 // joinedText is the text of a message's parts, one after the other.
@@ -77,6 +78,7 @@ type joinedText struct {
 type textNode struct {
 	node    int
 	key     bool // the member's name itself, not its value
+	file    bool // it stands in a file that the node names
 	channel string
 }
 
@@ -332,9 +334,11 @@ func (q *request) part(at int, path string, user bool, joined *[]byte) *Interrup
 	if err := q.doc.object(at, []string{"type", "text", "image_url", "input_audio", "file", "video_url", "image", "audio"}, in[:]); err != nil {
 		return duplicate(err)
 	}
-	for _, media := range in[2:] { // a lenient model may look at it whatever the type says
+	for i, media := range in[2:] { // a lenient model may look at it whatever the type says
 		if media >= 0 && q.doc.nodes[media].kind != isNull {
-			return problem(http.StatusBadRequest, "unscreenable_content", path, fmt.Sprintf("the part %s carries a file, which cannot be screened by this version of hegui and is never let through unscreened; send text", path))
+			if bad := q.attach(at, media, []string{"image_url", "input_audio", "file", "video_url", "image", "audio"}[i], path); bad != nil {
+				return bad
+			}
 		}
 	}
 	if in[0] < 0 || q.doc.nodes[in[0]].kind != isString {
@@ -350,6 +354,11 @@ func (q *request) part(at int, path string, user bool, joined *[]byte) *Interrup
 			}
 		}
 		return nil
+	case "image_url", "input_audio", "file", "video_url":
+		if len(q.files) > 0 && q.files[len(q.files)-1].part == at {
+			return nil
+		}
+		return problem(http.StatusBadRequest, "invalid_request", path, fmt.Sprintf("the part %s is of type %s and has no member %s", path, kind, kind))
 	default:
 		return problem(http.StatusBadRequest, "unscreenable_content", path, fmt.Sprintf("parts of type %q cannot be screened by this version of hegui and are never let through unscreened; send text", clip(kind, 40)))
 	}
@@ -433,7 +442,7 @@ func (q *request) collect(at int, channel string, depth int) {
 			if name == "hegui_probe" && q.probe {
 				break
 			}
-			if n.end-n.start > 2 {
+			if n.end-n.start > 2 && !q.isFile(i) {
 				q.texts = append(q.texts, textNode{node: i, channel: path})
 			}
 		case isObject, isArray:

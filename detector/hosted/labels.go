@@ -61,3 +61,18 @@ func labelTable() (map[string]labels, error) {
 	}
 	return table, nil
 }
+
+// RiskOf is the risk of GB/T 45654-2025 Annex A that a label of a vendor stands for, and whether it only names a subject. A label that
+// is not in the table stands for the vendor's default.
+func RiskOf(vendor, label string) (risk string, subject bool, err error) {
+	table, err := labelTable()
+	if err != nil {
+		return "", false, err
+	}
+	of, ok := table[vendor]
+	if !ok {
+		return "", false, fmt.Errorf("hosted: no labels of vendor %q", vendor)
+	}
+	risk, subject, _ = of.of(label)
+	return risk, subject, nil
+}
