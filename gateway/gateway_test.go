@@ -173,7 +173,7 @@ func TestBadRequests(t *testing.T) {
 		{"/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":"x"}],"messages":[]}`, 400, "duplicate_key"},
 		{"/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":"x"}],"Messages":[]}`, 400, "duplicate_key"},
 		{"/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":"x","c\u006fntent":"y"}]}`, 400, "duplicate_key"},
-		{"/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:"}}]}]}`, 400, "unscreenable_content"},
+		{"/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:"}}]}]}`, 400, "invalid_request"},
 		{"/v1/chat/completions", `{"model":"m","modalities":["text","audio"],"messages":[{"role":"user","content":"x"}]}`, 400, "unscreenable_content"},
 		{"/v1/chat/completions", `{"model":"nope","messages":[{"role":"user","content":"x"}]}`, 404, "model_not_found"},
 		{"/v1/chat/completions", big, 413, "body_too_large"},

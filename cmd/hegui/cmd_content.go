@@ -12,6 +12,7 @@ import (
 type contentCmd struct {
 	Find contentFindCmd `cmd:"" help:"Was this made here, and by what? Asks the ledger and the file's label."`
 	List contentListCmd `cmd:"" help:"List what was generated, newest first."`
+	Hash contentHashCmd `cmd:"" help:"Print lines for the list of files that are not taken (blocked_files)."`
 }
 
 type contentFindCmd struct {

@@ -46,6 +46,12 @@ type Config struct {
 	// start. Rows of the policy with detector: [guard] say what follows from what they find; the policy that ships lets it pass.
 	Detectors []DetectorConfig `yaml:"detectors"`
 
+	// Endpoints that look at pictures and sound, those that come in and those that are generated. Read at the start.
+	FileDetectors []FileDetectorConfig `yaml:"file_detectors"`
+
+	// List of files that are not taken and not given out (hegui content hash FILE writes lines for it). Read at the start.
+	BlockedFiles string `yaml:"blocked_files"`
+
 	// Verdicts of detectors that are kept in memory, each for an hour and for its own service only. 0 keeps none.
 	DetectorCache int `yaml:"detector_cache"`
 

@@ -21,6 +21,7 @@ func DefaultConfig() Config {
 		},
 		Log:           LogConfig{Level: "info", Format: "json"},
 		Detectors:     []DetectorConfig{},
+		FileDetectors: []FileDetectorConfig{},
 		DetectorCache: 10_000,
 	}
 }

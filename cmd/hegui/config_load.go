@@ -222,6 +222,7 @@ func (c configFile) check() error {
 		}
 	}
 	faults = append(faults, c.detectorFaults()...)
+	faults = append(faults, c.fileDetectorFaults()...)
 	return c.explain(faults...)
 }
 

@@ -28,6 +28,7 @@ import (
 	"github.com/hegui/hegui/detector"
 	"github.com/hegui/hegui/gateway"
 	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/media"
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/obligation"
 	"github.com/hegui/hegui/portal"
@@ -132,6 +133,7 @@ type server struct {
 	lexicon           atomic.Pointer[moderation.Lexicon]
 	state             lexiconState // of lexicon
 	policy            atomic.Pointer[moderation.Policy]
+	media             *media.Reader
 	judges            []*detector.Detector      // that are configured
 	watcher           *detector.Watcher         // of the trained classifiers
 	detectorsRecorded *obligation.DetectorFacts // nil: not yet looked up
@@ -218,7 +220,12 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	if err != nil {
 		return sv, err
 	}
-	sv.gateway, err = gateway.New(gateway.Options{Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
+	eyes, blocked, err := c.fileDetectors()
+	if err != nil {
+		return sv, err
+	}
+	sv.media = media.NewReader(filepath.Join(c.Data, "cache", "pdfium"))
+	sv.gateway, err = gateway.New(gateway.Options{Media: sv.media, Files: eyes, Blocked: blocked, Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
 		Users: in.users, Pool: sv.pool, Lexicon: sv.lexicon.Load, Policy: sv.policy.Load, PortalURL: sv.portalURL, Log: sv.log, Metrics: metrics,
 		Detectors: judges, Answers: in.answers, Contents: in.content, Heightened: in.emergency.Profile, Screenings: screenings, Classifiers: sv.watcher.Detectors, Ended: sv.ended})
 	if err != nil {
@@ -443,7 +450,7 @@ func (sv *server) stop(o out) error {
 	if readServing(sv.in.config.Data).PID == os.Getpid() {
 		_ = os.Remove(servingPath(sv.in.config.Data)) // it only tells commands where to look
 	}
-	errs = append(errs, sv.in.close())
+	errs = append(errs, sv.media.Close(), sv.in.close())
 	sv.release()
 	return errors.Join(errs...)
 }
