@@ -125,17 +125,17 @@ type Record struct {
 
 // File is one that came or was generated, as it is recorded: what was looked at and by whom, nothing of what it shows.
 type File struct {
-	Where      string   `json:"where"`                // in, out
-	Channel    string   `json:"channel"`              // where in the request or answer it stood
-	Kind       string   `json:"kind"`                 // by its content: png, pdf, …
-	Bytes      int      `json:"bytes"`                //
-	Commitment string   `json:"commitment"`           // to its bytes, under the user's key
-	Words      int      `json:"words,omitempty"`      // bytes of words in it that were screened as text
-	Pictures   int      `json:"pictures,omitempty"`   // in a document
-	Detectors  []string `json:"detectors,omitempty"`  // that looked at it or at the pictures in it
-	Unchecked  string   `json:"unchecked,omitempty"`  // why it passed, by the service's rule, although not all of it was looked at
-	Recalled   bool     `json:"recalled,omitempty"`   // it was judged before, by the same detectors, and nothing was found
-	Label      string   `json:"label,omitempty"`      // what verification says of the label it came with; empty: none was found
+	Where      string   `json:"where"`                 // in, out
+	Channel    string   `json:"channel"`               // where in the request or answer it stood
+	Kind       string   `json:"kind"`                  // by its content: png, pdf, …
+	Bytes      int      `json:"bytes"`                 //
+	Commitment string   `json:"commitment"`            // to its bytes, under the user's key
+	Words      int      `json:"words,omitempty"`       // bytes of words in it that were screened as text
+	Pictures   int      `json:"pictures,omitempty"`    // in a document
+	Detectors  []string `json:"detectors,omitempty"`   // that looked at it or at the pictures in it
+	Unchecked  string   `json:"unchecked,omitempty"`   // why it passed, by the service's rule, although not all of it was looked at
+	Recalled   bool     `json:"recalled,omitempty"`    // it was judged before, by the same detectors, and nothing was found
+	Label      string   `json:"label,omitempty"`       // what verification says of the label it came with; empty: none was found
 	ProducedBy string   `json:"produced_by,omitempty"` // the provider that this label names
 }
 

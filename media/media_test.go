@@ -225,7 +225,7 @@ func TestUnreadAndBroken(t *testing.T) {
 		t.Error(err)
 	}
 	for name, file := range map[string][]byte{
-		"too deep": docx(t, "", map[string]string{"word/embeddings/a.docx": string(docx(t, "", map[string]string{"word/embeddings/a.docx": string(docx(t, "", map[string]string{"word/embeddings/a.docx": "x"}))}))}),
+		"too deep":                   docx(t, "", map[string]string{"word/embeddings/a.docx": string(docx(t, "", map[string]string{"word/embeddings/a.docx": string(docx(t, "", map[string]string{"word/embeddings/a.docx": "x"}))}))}),
 		"an image of a strange kind": docx(t, "", map[string]string{"word/media/a.emf": "\x01\x00\x00\x00\x6c"}),
 		"an attached file": written("<</Type/Pages/Kids[]/Count 0>>", "<</Type/Filespec/F(a.bin)/EF<</F 3 0 R>>>>", "<</Type/EmbeddedFile/Length 1>>stream\nx\nendstream",
 			"<</Type/Catalog/Pages 1 0 R/Names<</EmbeddedFiles<</Names[(a) 2 0 R]>>>>>>"),
