@@ -25,7 +25,7 @@ var layers = [][]string{
 		"label/image", "label/bmff", "label/riff", "label/stream", "label/document", "label/sound", "label/film", "label/c2pa", "label/watermark"},
 	{"moderation", "moderation/decode", "moderation/linear", "moderation/signals", "privacy", "label"},
 	{"service", "users", "cases", "corpus", "operator", "exchange", "lexicon", "review", "answers", "emergency", "content", "media", "screening", "detector", "detector/hosted"},
-	{"annotation", "assessment", "detector/files"},
+	{"annotation", "assessment", "detector/files", "function"},
 	{"obligation"},
 	{"filing"},
 	{"gateway", "portal", "console"},

@@ -19,6 +19,7 @@ import (
 	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/emergency"
 	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/function"
 	"github.com/hegui/hegui/internal/web"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/lexicon"
@@ -45,6 +46,7 @@ type Options struct {
 	Policy     func() *moderation.Policy           // the one in force; nil, or nil from it: this process serves none
 	Emergency  *emergency.Register                 // what is stricter for a time
 	Content    *content.Ledger                     // what was made here
+	Functions  *function.Register                  // what was decided about functions, and what interfaces attest
 	Reviews    *review.Register                    // samples, disputes, trained classifiers
 	Serves     func() (version int, failed string) // the register's version that this process serves with, and why not a newer one
 	Health     func() []upstream.Health
@@ -67,7 +69,7 @@ var files embed.FS
 var views = []string{"login", "link", "today", "exchanges", "exchange", "try", "obligations", "evidence", "event", "verify",
 	"lexicon", "lexiconentries", "lexiconentry", "lexiconimport", "lexicondraft", "lexiconversions", "lexiconversion",
 	"policy", "policytry", "answers", "answer", "review", "sample", "disputes", "classifier", "detectors",
-	"ledger", "ledgeritem", "ledgerfind", "unlabelled",
+	"ledger", "ledgeritem", "ledgerfind", "unlabelled", "functions",
 	"settings", "keys", "users", "staff", "me"}
 
 // console is the open site.
@@ -225,6 +227,8 @@ func refusal(err error) error {
 		return err
 	case lexiconRefusal(err) != nil:
 		return lexiconRefusal(err)
+	case functionRefusal(err) != nil:
+		return functionRefusal(err)
 	case emergencyRefusal(err) != nil:
 		return emergencyRefusal(err)
 	case answersRefusal(err) != nil:

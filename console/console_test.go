@@ -533,7 +533,7 @@ func TestOpenAPISaysWhatIsThere(t *testing.T) {
 		t.Errorf("%d calls described, %d there", described, there)
 	}
 	// The schema of a record has exactly the fields that a record is written with.
-	b, err := json.Marshal(exchange.Record{Provider: "p", Answer: "a@1", Heightened: "m", Turns: []string{"t"}, Healed: 1, Files: []exchange.File{{}}}) // with what is left out when empty
+	b, err := json.Marshal(exchange.Record{Provider: "p", Answer: "a@1", Heightened: "m", Turns: []string{"t"}, Healed: 1, Files: []exchange.File{{}}, Function: "f", Consent: "c"}) // with what is left out when empty
 	if err != nil {
 		t.Fatal(err)
 	}

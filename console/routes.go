@@ -40,6 +40,9 @@ var routes = []route{
 	{"GET", "/unlabelled", operator.ReadUnlabelled, (*console).unlabelled, "nav.unlabelled"},
 	{"GET", "/unlabelled/export", operator.ReadUnlabelled, (*console).exportUnlabelled, ""},
 	{"POST", "/unlabelled", operator.ManageUnlabelled, (*console).addUnlabelled, ""},
+	{"GET", "/functions", operator.View, (*console).functions, "nav.functions"},
+	{"POST", "/functions/decide", operator.ManageFunctions, (*console).decideFunction, ""},
+	{"POST", "/functions/assess", operator.ManageFunctions, (*console).assessFunction, ""},
 
 	{"GET", "/try", operator.TryService, (*console).tryPage, "nav.try"},
 	{"POST", "/try", operator.TryService, (*console).try, ""},

@@ -20,6 +20,7 @@ import (
 	"github.com/hegui/hegui/detector"
 	"github.com/hegui/hegui/emergency"
 	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/function"
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/internal/testkit"
 	"github.com/hegui/hegui/journal"
@@ -40,6 +41,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 type desk struct {
 	answers   *answers.Register
 	content   *content.Ledger
+	functions *function.Register
 	emergency *emergency.Register
 	rules     *moderation.Policy
 	t         testing.TB
@@ -141,8 +143,12 @@ func newDesk(t testing.TB) *desk {
 	d.content, err = content.Open(ctx, d.db, j, keys.Ticket)
 	must(err)
 
+	d.functions, err = function.Open(ctx, d.db, j)
+	must(err)
+
 	h, err := New(Options{
-		Journal: j, Verifier: keys.Verifier, Exchanges: d.exchanges, Services: d.services, Users: d.users, Staff: d.staff,
+		Functions: d.functions,
+		Journal:   j, Verifier: keys.Verifier, Exchanges: d.exchanges, Services: d.services, Users: d.users, Staff: d.staff,
 		Lexicon: func() *moderation.Lexicon {
 			if !d.lexical {
 				return nil

@@ -117,6 +117,10 @@ type Record struct {
 	// Healed is how many turns of the history the model was not shown, because they had been refused.
 	Healed int `json:"healed,omitempty"`
 
+	// Function is which of the service's functions the call belongs to; Consent the one it named, where a face or voice is edited.
+	Function string `json:"function,omitempty"`
+	Consent  string `json:"consent,omitempty"`
+
 	// Files are those that came with the request and those that were generated, in this order.
 	Files []File `json:"files,omitempty"`
 

@@ -77,12 +77,15 @@ type call struct {
 	implicit string // see Gateway.implicit
 	input    string // commitment to the request
 
-	said   []string            // what people read, one a choice
-	items  []content.Item      // generated files and texts, for the ledger
-	hosted []made              // those that the answer names by their address
-	worst  moderation.Decision // about the words of an answer with files
-	form   *form               // the request as it came, where it is no JSON
-	filed  []exchange.File     // that came or were generated, as the record has them
+	said     []string            // what people read, one a choice
+	items    []content.Item      // generated files and texts, for the ledger
+	hosted   []made              // those that the answer names by their address
+	worst    moderation.Decision // about the words of an answer with files
+	form     *form               // the request as it came, where it is no JSON
+	function string              // of the service that the call belongs to; empty: none that is declared
+	consent  string              // to have a face or voice edited, as the call names it
+	tool     bool                // its function needs no conspicuous label: the interface offers a tool and says so
+	filed    []exchange.File     // that came or were generated, as the record has them
 
 	alibaba    string    // action that was asked for, when the call came so
 	heightened string    // the measure by which the service follows a stricter profile
@@ -223,7 +226,7 @@ func (g *Gateway) record(c *call) exchange.Record {
 	return exchange.Record{
 		Intent: g.intent(c), Ended: g.o.Now().UTC(), Verdict: exchange.Allow, Route: c.target, Answered: clip(c.answered, 200), Tries: c.tries,
 		Label: c.labels, Checked: c.checked, Findings: c.sorted(), Total: c.total, Usage: c.usage, Guards: c.outages, FirstMS: c.firstMS(),
-		Provider: c.provider(), Answer: c.answer, Heightened: c.heightened, Turns: c.refused, Healed: c.healed, Files: c.filed,
+		Provider: c.provider(), Answer: c.answer, Heightened: c.heightened, Turns: c.refused, Healed: c.healed, Files: c.filed, Function: c.function, Consent: c.consent,
 	}
 }
 
@@ -293,6 +296,7 @@ func (g *Gateway) finish(c *call, record exchange.Record, kept *exchange.Content
 	if err := g.o.Exchanges.FinishWith(ctx, record, c.vaultKey, kept, also); err != nil {
 		return err
 	}
+	g.noteOwed(c, record)
 	if g.o.Ended != nil {
 		g.o.Ended(record, c.looked(record))
 	}

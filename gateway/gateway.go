@@ -19,6 +19,7 @@ import (
 	"github.com/hegui/hegui/answers"
 	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/function"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/media"
 	"github.com/hegui/hegui/moderation"
@@ -50,6 +51,9 @@ type Options struct {
 	Media   *media.Reader
 	Files   []moderation.FileDetector
 	Blocked func(file []byte) (entry, category string, ok bool)
+
+	// Functions knows the functions of services and what people decided about them. Nil: none is off, and all may confuse.
+	Functions *function.Register
 
 	// Classifiers are further detectors, which may change while the gateway runs; an exchange keeps those it began with. Nil: none.
 	Classifiers func() []moderation.Detector
@@ -98,7 +102,7 @@ var errDrained = errors.New("hegui is shutting down")
 func New(o Options) (*Gateway, error) {
 	if o.Journal == nil || o.Vault == nil || o.Exchanges == nil || o.Services == nil || o.Users == nil || o.Pool == nil ||
 		o.Lexicon == nil || o.Policy == nil || o.PortalURL == nil || o.Log == nil || o.Metrics == nil {
-		return nil, errors.New("gateway: an option is missing; all but Detectors, Media, Files, Blocked, Answers, Contents, Heightened, Screenings, Classifiers, Ended and Now are required")
+		return nil, errors.New("gateway: an option is missing; all but Detectors, Media, Files, Blocked, Functions, Answers, Contents, Heightened, Screenings, Classifiers, Ended and Now are required")
 	}
 	for _, d := range o.Detectors {
 		if err := d.Describe().Validate(); err != nil {
@@ -155,6 +159,7 @@ func (g *Gateway) Handler() http.Handler {
 		mux.HandleFunc("GET "+contentPath+"{id}/{ticket}", g.file)
 	}
 	g.detachedRoutes(mux)
+	g.functionRoutes(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		hangUp(w, r)
 		writeError(w, problem(http.StatusNotFound, "unknown_path", "", "there is no "+clip(r.Method+" "+r.URL.Path, 120)+" here; hegui serves /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/images/…, /v1/audio/… and /v1/models"), "")

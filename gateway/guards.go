@@ -36,6 +36,7 @@ func Guards() []Guard {
 		{Name: "standing", Does: "a suspended user is turned away with reason and appeal (Art 14)", run: standing},
 		{Name: "limits", Does: "requests a minute for each user", run: limits},
 		{Name: "route", Does: "only models that the service has put in force (Art 7, 17)", run: route},
+		{Name: "function", Does: "keeps functions off until their assessment is recorded, asks for consents, and knows whether the public may be confused (Deep Synthesis Provisions Art 14, 15, 17)", run: functions},
 		{Name: "privacy_in", Does: "masks personal information before the model sees it (Art 11)", Mode: privacyMode, run: privacyIn},
 		{Name: "moderate_in", Does: "screens every text of the input; the policy says what a hit leads to (Art 4)", Mode: moderateInMode, run: moderateIn},
 		{Name: "answers", Does: "gives questions that have one their approved answer (代答) in place of the model's (Art 4, 14)", run: approvedAnswer},

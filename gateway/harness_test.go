@@ -125,10 +125,15 @@ func setupOn(t testing.TB, db *store.DB, answer http.HandlerFunc, change func(*s
 	must(t, err)
 	h.gateway.o.Screenings, err = screening.New(ctx, h.db, h.journal)
 	must(t, err)
-	server := httptest.NewServer(h.gateway.Handler())
-	t.Cleanup(server.Close)
-	h.url = server.URL
+	h.reopen()
 	return h
+}
+
+// reopen serves the gateway anew, with what was added to its options.
+func (h *harness) reopen() {
+	server := httptest.NewServer(h.gateway.Handler())
+	h.t.Cleanup(server.Close)
+	h.url = server.URL
 }
 
 // pdfCache keeps what PDFium compiles to from run to run.

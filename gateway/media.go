@@ -186,7 +186,7 @@ func (g *Gateway) deliverMedia(ctx context.Context, c *call, response *upstream.
 	h.Set("Content-Type", kind)
 	h.Set("Content-Length", strconv.Itoa(len(out)))
 	if c.labels == "ui" {
-		h.Set("X-Hegui-UI", "ai_notice")
+		h.Set("X-Hegui-UI", c.owes())
 	}
 	c.w.WriteHeader(http.StatusOK)
 	if _, err := c.w.Write(out); err == nil {

@@ -232,7 +232,7 @@ func TestFilesThatDoNotLeave(t *testing.T) {
 }
 
 // sendForm posts a form; files by name.
-func (h *harness) sendForm(path string, fields map[string]string, files map[string][]byte) reply {
+func (h *harness) sendForm(path string, fields map[string]string, files map[string][]byte, headers ...string) reply {
 	h.t.Helper()
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
@@ -246,7 +246,7 @@ func (h *harness) sendForm(path string, fields map[string]string, files map[stri
 		must(h.t, err)
 	}
 	must(h.t, w.Close())
-	return h.post(path, b.String(), "Content-Type", w.FormDataContentType())
+	return h.post(path, b.String(), append(headers, "Content-Type", w.FormDataContentType())...)
 }
 
 func TestForms(t *testing.T) {

@@ -13,11 +13,11 @@ func (g *Gateway) note(c *call, o *output, comma, final bool) []byte {
 		place = "none"
 	case c.op.media != "":
 		if place = c.labels; place == "ui" {
-			ui = `"ai_notice"`
+			ui = `"` + c.owes() + `"`
 		}
 	case final && o.labels() == "ui" || c.request.json || place == "ui":
 		place = "ui"
-		ui = `"ai_notice"` // show a continuous notice near the content (GB 45438-2025 5.6)
+		ui = `"` + c.owes() + `"`
 	}
 	verdict := string(exchange.Allow)
 	switch {

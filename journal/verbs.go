@@ -55,6 +55,11 @@ const (
 	EmergencySigned   Verb = "emergency.signed"
 	EmergencyLapsed   Verb = "emergency.lapsed"
 	EmergencyEnded    Verb = "emergency.ended"
+	FunctionDecided   Verb = "function.decided"
+	FunctionAssessed  Verb = "function.assessed"
+	InterfaceAttested Verb = "interface.attested"
+	ConsentRecorded   Verb = "consent.recorded"
+	ConsentWithdrawn  Verb = "consent.withdrawn"
 
 	ClassifierTrained Verb = "classifier.trained"
 	ClassifierMoved   Verb = "classifier.moved"
@@ -105,6 +110,11 @@ func Verbs() []VerbDoc {
 		{EmergencySigned, true, "The second signature under an emergency measure. Body: the measure."},
 		{EmergencyLapsed, true, "An emergency entry that nobody signed within a day went out of force by itself. Body: the measure."},
 		{EmergencyEnded, true, "An emergency measure came to its end, or was lifted with a reason. Body: the measure."},
+		{FunctionDecided, true, "Somebody decided whether the public may be confused by what a function generates (Deep Synthesis Provisions Art 17). Body: function, hash of its declaration, decision, reason."},
+		{FunctionAssessed, true, "A security assessment of a function was recorded (Deep Synthesis Provisions Art 15). Body: function, hash of its declaration, document, who assessed, day."},
+		{InterfaceAttested, true, "An application attested what a version of its interface shows all the time (GB 45438-2025 5.6). Body: client, what it shows, hash of a picture."},
+		{ConsentRecorded, true, "A consent to have face or voice edited was recorded (Deep Synthesis Provisions Art 14). Body: scope, end; never the person."},
+		{ConsentWithdrawn, true, "Such a consent was withdrawn. Body: the same."},
 		{PolicyInForce, true, "A moderation policy took effect on a node. Body: hash, name, rows, and gaps: risks of A.1 for which it lets hits of the block tier go on."},
 		{KeyIssued, true, "A key was issued to an application. Body: service, application, expiry; never the secret."},
 		{KeyRevoked, true, "A key was revoked. Body: reason."},

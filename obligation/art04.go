@@ -36,8 +36,8 @@ func art04() []Control {
 	}, {
 		Duty:    "P4-05",
 		Control: Bilingual{"编辑人脸、人声前须绑定被编辑者的单独同意。", "Editing a face or voice needs the separate consent of the person edited."},
-		NotYet: &Bilingual{"本版本只处理文本，不转发图像、音频接口，也不登记同意。若另行提供此类功能，请自行取得并保存单独同意。",
-			"This version carries text only, no image or audio endpoint, and records no consent. If you offer such functions elsewhere, obtain and keep separate consent yourself."},
+		Fresh:   Window,
+		Check:   checkConsents,
 	}, {
 		Duty:    "P4-06",
 		Control: Bilingual{"识别危机信号，给出求助信息并转人工。", "Signs of a crisis are recognised, help is shown and a person takes over."},

@@ -34,8 +34,8 @@ func art12() []Control {
 	}, {
 		Duty:    "L12-05",
 		Control: Bilingual{"界面持续显示标识，客户端版本逐一确认。", "The interface shows the label all the time; each client version attests it."},
-		NotYet: &Bilingual{"选择界面标识时，网关会在响应中发送界面义务，但尚不收取客户端确认，无法证明界面确实显示。请由应用负责人确认并保存截图，或改用文内标识。",
-			"Where the label stands in the interface, the gateway sends that obligation with each answer, but takes no attestation from clients yet, so it cannot prove that it is shown. Have the application's owner confirm with pictures, or put the label into the text."},
+		Fresh:   Window,
+		Check:   checkInterfaces,
 	}, {
 		Duty:    "L12-06",
 		Control: Bilingual{"文件元数据写入隐式标识七项要素。", "The seven elements of the implicit label are written into file metadata."},

@@ -72,7 +72,8 @@ func art17() []Control {
 	}, {
 		Duty:    "F17-13",
 		Control: Bilingual{"生成或编辑人脸、人声等功能在评估登记前不开放。", "Functions that generate or edit faces or voices stay off until assessed."},
-		NotYet:  &Bilingual{"本版本没有图像、音频功能，也不登记评估。若在别处提供此类功能，请先完成安全评估。", "This version has no image or audio function and records no assessment. If you offer such functions elsewhere, assess them first."},
+		Fresh:   Window,
+		Check:   checkAssessed,
 	}}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/hegui/hegui/assessment"
 	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/function"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/measures"
 	"github.com/hegui/hegui/moderation"
@@ -169,6 +170,25 @@ func TestChecks(t *testing.T) {
 		{"L12-01", "self-test failed", failing("label"), Breach, "self-test of label failed"},
 		{"L12-01", "self-test stale", stale, Unknown, "counts for"},
 
+		{"L12-05", "no functions declared", good, Notice, "declares no functions"},
+		{"L12-05", "decided, nothing owed", decided, Met, "Nothing in the last 24 h had to be told by an interface"},
+		{"L12-05", "no name", func(w *world) { decided(w); w.fn.Owes("demo", "app", "", function.Notice) }, Breach, "did not name itself"},
+		{"L12-05", "not attested", func(w *world) { decided(w); w.fn.Owes("demo", "app", "web/1", function.Notice) }, Breach, "has not attested"},
+		{"L12-05", "attested", func(w *world) {
+			decided(w)
+			w.fn.Owes("demo", "app", "web/1", function.Notice)
+			_, err := w.fn.Attest(w.t.Context(), journal.Actor{Kind: "application", ID: "app"}, function.Record{Service: "demo", Application: "app", Client: "web/1", Shows: []string{function.Notice}})
+			w.must(err)
+		}, Met, "all attested by their applications"},
+		{"F17-13", "nothing declared", good, Met, "keeps off until"},
+		{"F17-13", "locked", decided, Notice, "is off"},
+		{"P4-05", "nothing declared", good, Notice, "No function is declared to edit"},
+		{"P4-05", "no calls", decided, Met, "that edited a face or voice: 0"},
+		{"P4-05", "with consent", func(w *world) {
+			decided(w)
+			w.exchange(func(r *exchange.Record) { r.Function, r.Consent = "swap", "01" })
+		}, Met, "that edited a face or voice: 1"},
+		{"P4-05", "without consent", func(w *world) { decided(w); w.exchange(func(r *exchange.Record) { r.Function = "swap" }) }, Breach, "without naming a consent: 1"},
 		{"L12-02", "no images", func(w *world) { w.exchange() }, Unknown, "No images were generated"},
 		{"L12-02", "words on it", good, Met, "with an explicit label: 1"},
 		{"L12-02", "one without", func(w *world) { good(w); w.generated("none") }, Breach, "without explicit label: 1"},
@@ -297,6 +317,19 @@ func verified(t *testing.T) time.Time {
 	return on.Add(time.Hour)
 }
 
+// decided is a good day on which functions are declared and decided about.
+func decided(w *world) {
+	w.decl.Services[0].Functions = []service.Function{{ID: "chat", NameZH: "对话", NameEN: "Chat", Operations: []string{"chat"}, Class: "dialogue"},
+		{ID: "swap", NameZH: "换脸", NameEN: "Swap", Operations: []string{"image_edit"}, Class: "face", Biometric: "face", Consent: true}}
+	w.declare()
+	good(w)
+	s, _ := w.sv.Service("demo")
+	for _, f := range s.Functions {
+		_, err := w.fn.Decide(w.t.Context(), tester, s, function.Record{Kind: function.Decision, Function: f.ID, Confusing: true, Reason: "people may take it for real"})
+		w.must(err)
+	}
+}
+
 // TestRegisterOfAGoodDay: 83 rows; none is met without facts and references; nothing is unknown when all is fresh.
 func TestRegisterOfAGoodDay(t *testing.T) {
 	w := newWorld(t)
@@ -313,7 +346,7 @@ func TestRegisterOfAGoodDay(t *testing.T) {
 			t.Errorf("%s is %s: %s %v", r.Duty.ID, f.Status, f.Summary.EN, f.Facts)
 		}
 	}
-	if fmt.Sprint(statuses[Met], statuses[NotYet]) != "9 62" {
+	if fmt.Sprint(statuses[Met], statuses[NotYet]) != "10 59" {
 		t.Errorf("statuses: %v", statuses)
 	}
 }

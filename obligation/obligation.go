@@ -15,6 +15,7 @@ import (
 	"github.com/hegui/hegui/assessment"
 	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/function"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/measures"
 	"github.com/hegui/hegui/operator"
@@ -66,7 +67,8 @@ type Evidence struct {
 	Journal   *journal.Journal
 	Exchanges *exchange.Store
 	Services  *service.Register
-	Content   *content.Ledger // what was generated; nil: not known
+	Content   *content.Ledger    // what was generated; nil: not known
+	Functions *function.Register // what was decided about functions; nil: not known
 	Users     *users.Register
 	Staff     *operator.Register
 	Lexicon   LexiconFacts

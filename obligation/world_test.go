@@ -13,6 +13,7 @@ import (
 	"github.com/hegui/hegui/assessment"
 	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/function"
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/internal/testkit"
 	"github.com/hegui/hegui/journal"
@@ -37,6 +38,7 @@ type world struct {
 	sv    *service.Register
 	us    *users.Register
 	led   *content.Ledger
+	fn    *function.Register
 	decl  service.Declaration
 	user  string
 	key   service.Key
@@ -63,6 +65,8 @@ func newWorld(t *testing.T) *world {
 	w.sv, err = service.Open(t.Context(), db, w.j)
 	w.must(err)
 	w.led, err = content.Open(t.Context(), db, w.j, keys.Ticket)
+	w.must(err)
+	w.fn, err = function.Open(t.Context(), db, w.j)
 	w.must(err)
 	w.us, err = users.Open(t.Context(), db, w.j)
 	w.must(err)
@@ -253,7 +257,7 @@ func (w *world) publish() {
 }
 
 func (w *world) evidence() Evidence {
-	return Evidence{Journal: w.j, Exchanges: w.ex, Services: w.sv, Content: w.led, Users: w.us, Lexicon: w.lex, Policy: w.pol, Detectors: w.det, Questions: w.asked, PortalURL: w.url, Now: w.now}
+	return Evidence{Journal: w.j, Exchanges: w.ex, Services: w.sv, Content: w.led, Functions: w.fn, Users: w.us, Lexicon: w.lex, Policy: w.pol, Detectors: w.det, Questions: w.asked, PortalURL: w.url, Now: w.now}
 }
 
 // finding runs the whole register and returns one row.

@@ -16,12 +16,13 @@ const (
 	ManageDetectors  Capability = "detectors.manage"  // train classifiers, put them in force and out of it
 	ReadUnlabelled   Capability = "unlabelled.read"   // see who received content without an explicit label
 	ManageUnlabelled Capability = "unlabelled.manage" // record such deliveries
+	ManageFunctions  Capability = "functions.manage"  // decide about functions and record their assessments
 	ManageStaff      Capability = "staff.manage"      // add staff, issue one-time links, disable
 	Verify           Capability = "evidence.verify"   // re-read and recompute the whole journal
 )
 
 // Capabilities lists every capability there is, in the order shown to people.
-var Capabilities = [...]Capability{View, ReadContent, TryService, ManageKeys, ManageUsers, ManageLexicon, Review, ManageDetectors, ReadUnlabelled, ManageUnlabelled, ManageStaff, Verify}
+var Capabilities = [...]Capability{View, ReadContent, TryService, ManageKeys, ManageUsers, ManageLexicon, Review, ManageDetectors, ReadUnlabelled, ManageUnlabelled, ManageFunctions, ManageStaff, Verify}
 
 // Role is a named bundle of capabilities; Roles is the whole table.
 type Role struct {
@@ -33,7 +34,7 @@ type Role struct {
 // an auditor verifies it without reading what people wrote (Art 11: no more than the work needs). It is never changed.
 var Roles = []Role{
 	{"owner", "负责人", "Accountable owner", Capabilities[:]},
-	{"compliance", "合规主管", "Compliance lead", []Capability{View, ReadContent, TryService, ManageKeys, ManageUsers, ManageLexicon, Review, ManageDetectors, ReadUnlabelled, ManageUnlabelled, Verify}},
+	{"compliance", "合规主管", "Compliance lead", []Capability{View, ReadContent, TryService, ManageKeys, ManageUsers, ManageLexicon, Review, ManageDetectors, ReadUnlabelled, ManageUnlabelled, ManageFunctions, Verify}},
 	{"moderator", "审核员", "Moderator", []Capability{View, ReadContent, TryService, ManageUsers, ManageLexicon, Review}},
 	{"engineer", "运维工程师", "Engineer", []Capability{View, TryService, ManageKeys, Verify}},
 	{"auditor", "审计员", "Auditor", []Capability{View, ReadUnlabelled, Verify}},

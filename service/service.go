@@ -39,6 +39,8 @@ type Service struct {
 	Answers           Answers     `json:"answers,omitzero"`        // approved answers (代答)
 	Signals           *Signals    `json:"signals,omitempty"`       // what is watched for besides words; nil: nothing
 	Media             Media       `json:"media,omitzero"`          // generated and uploaded files
+	Functions         []Function  `json:"functions,omitempty"`     // what it offers, as Art 15 and 17 of the Deep Synthesis Provisions look at it
+	Attested          bool        `json:"attested,omitempty"`      // with label ui: interfaces that have not attested that they show it get the words in the text
 	Privacy           PrivacyMode `json:"privacy"`
 	Modes             Modes       `json:"modes"`
 	KeepContent       bool        `json:"keep_content"`        // seal and keep requests and answers; false keeps commitments only
@@ -77,6 +79,18 @@ type Media struct {
 	Unchecked string `json:"unchecked,omitempty"` // generated and uploaded files that nothing here can look at: refuse (or empty), pass
 	Mark      string `json:"mark,omitempty"`      // where the words stand on images, a mark.Position; empty: bottom-right
 	Hours     int    `json:"hours,omitempty"`     // how long a generated file can be fetched under the address that an answer names; 0: 1
+}
+
+// Function is something that a service offers. Who decided about it stands in the register of package function.
+type Function struct {
+	ID         string   `json:"id"` // lower-case letters, digits, hyphen
+	NameZH     string   `json:"name_zh"`
+	NameEN     string   `json:"name_en"`
+	Operations []string `json:"operations"`          // chat, completion, image, image_edit, image_variation, speech, video
+	Models     []string `json:"models,omitempty"`    // names of Models; none: all
+	Class      string   `json:"class"`               // dialogue, voice, face, scene, other (Art 17 (1), items 1 to 5)
+	Biometric  string   `json:"biometric,omitempty"` // face, voice, special: Art 15 wants an assessment first; empty: none of these
+	Consent    bool     `json:"consent,omitempty"`   // it edits somebody's face or voice: every call names a consent (Art 14)
 }
 
 // PrivacyMode for a direction: off, observe (record only), mask.

@@ -248,11 +248,52 @@ func (c *checker) texts(texts []Text, services []Service, old inForce, now time.
 	return named
 }
 
+// Operations are those of the gateway that a function can cover.
+func Operations() []string {
+	return []string{"chat", "completion", "image", "image_edit", "image_variation", "speech", "video"}
+}
+
+func (c *checker) functions(s *Service) {
+	seen := map[string]bool{}
+	for i, f := range s.Functions {
+		at := fmt.Sprintf("functions[%d].", i)
+		if c.id(at+"id", f.ID); seen[f.ID] {
+			c.fail(at+"id", f.ID, "two functions have this id; give each its own")
+		}
+		seen[f.ID] = true
+		c.filled(at+"name_zh", f.NameZH, "give the Chinese name")
+		c.filled(at+"name_en", f.NameEN, "give the English name")
+		c.oneOf(at+"class", f.Class, "dialogue", "voice", "face", "scene", "other")
+		if len(f.Operations) == 0 {
+			c.fail(at+"operations", "", "name at least one of %s", strings.Join(Operations(), ", "))
+		}
+		for _, op := range f.Operations {
+			c.oneOf(at+"operations", op, Operations()...)
+		}
+		for _, m := range f.Models {
+			if !slices.ContainsFunc(s.Models, func(r Route) bool { return r.Name == m }) {
+				c.fail(at+"models", m, "the service has no model of this name")
+			}
+		}
+		c.oneOf(at+"biometric", f.Biometric, "", "face", "voice", "special")
+		switch {
+		case f.Biometric == "" && (f.Class == "voice" || f.Class == "face" || slices.Contains(f.Operations, "speech")):
+			c.fail(at+"biometric", "", "a function that generates or edits faces or voices is one of Art 15 of the Deep Synthesis Provisions; write face or voice")
+		case f.Consent && f.Biometric != "face" && f.Biometric != "voice":
+			c.fail(at+"consent", "true", "consent of Art 14 is for edits of faces and voices; write biometric: face or voice, or leave it out")
+		}
+	}
+	if s.Attested && s.Label != label.UI {
+		c.fail("label.attested", "true", "belongs to label.place ui")
+	}
+}
+
 func (c *checker) service(s *Service, models map[string]bool, texts map[string]string, endpoints []string) {
 	c.filled("name_zh", s.NameZH, "give the Chinese name shown to the public")
 	c.filled("name_en", s.NameEN, "give the English name shown to the public")
 	c.oneOf("label.place", string(s.Label), string(label.Start), string(label.End), string(label.UI))
 	c.oneOf("label.lang", s.LabelLang, "zh", "en")
+	c.functions(s)
 	c.oneOf("refusal.as", s.Refusal, "message", "error")
 	c.filled("refusal.zh", s.RefusalZH, "give the Chinese text that users see instead of a refused answer")
 	c.filled("refusal.en", s.RefusalEN, "give the English text that users see instead of a refused answer")

@@ -19,7 +19,7 @@ type journalCmd struct {
 
 // verify re-reads journal, registers that derive from it, and the subjects' keys.
 func (in *installation) verify(ctx context.Context, progress func(done, total int64)) (journal.Report, error) {
-	report, err := in.journal.Verify(ctx, []journal.Projection{in.exchanges, in.services, in.lexicon, in.reviews, in.answers, in.emergency, in.content}, progress)
+	report, err := in.journal.Verify(ctx, []journal.Projection{in.exchanges, in.services, in.lexicon, in.reviews, in.answers, in.emergency, in.functions, in.content}, progress)
 	if err != nil {
 		return report, err
 	}
@@ -65,7 +65,7 @@ func (c journalVerifyCmd) Run(ctx context.Context, o out) error {
 		}
 		if report.Sound {
 			o.printf("sound: %d events read, nothing damaged\n", report.Events)
-			o.printf("compared with their events: journal, exchanges, sealed content, agreement texts, lexicon versions, reviewed decisions, classifiers, approved answers, emergency measures; not yet: users, keys, staff\n")
+			o.printf("compared with their events: journal, exchanges, sealed content, agreement texts, lexicon versions, reviewed decisions, classifiers, approved answers, emergency measures, decisions about functions; not yet: users, keys, staff\n")
 		} else {
 			o.printf("not sound: %d damaged; stop writing to this installation, keep a copy of its data directory, and compare with a backup\n", report.DamagedAll)
 		}

@@ -250,6 +250,9 @@ type ServiceConfig struct {
 	// Images and sound: generated and uploaded files.
 	Media MediaConfig `yaml:"media"`
 
+	// What the service offers, for Articles 15 and 17 of the Deep Synthesis Provisions; see docs/en/functions.md.
+	Functions []FunctionConfig `yaml:"functions"`
+
 	// Per guard: does it act, and what happens when it cannot work.
 	Modes ModesConfig `yaml:"modes"`
 
@@ -342,15 +345,6 @@ type DisclosureConfig struct {
 	TrainingZH string `yaml:"training_zh"`
 	// The same in English.
 	TrainingEN string `yaml:"training_en"`
-}
-
-// LabelConfig is the explicit label.
-type LabelConfig struct {
-	// start or end of the text, or ui: the interface shows it all the time, and each answer tells the client to.
-	Place string `yaml:"place"`
-
-	// Language of the label: zh or en.
-	Lang string `yaml:"lang"`
 }
 
 // RefusalConfig is the answer that takes the place of one that must not be given.

@@ -154,6 +154,7 @@ func (s ServiceConfig) service() service.Service {
 		Label: label.Place(s.Label.Place), LabelLang: s.Label.Lang,
 		Refusal: s.Refusal.As, RefusalZH: s.Refusal.ZH, RefusalEN: s.Refusal.EN, PastRefusals: s.Refusal.Upstream == "next", History: history(s.Refusal.History), OnViolation: s.OnViolation, Profile: s.Profile,
 		Signals: s.Signals.plain(), Answers: s.Answers.mode(),
+		Functions: s.functions(), Attested: s.Label.Attested,
 		Media:   service.Media{Unchecked: s.Media.Unchecked, Mark: s.Media.Mark, Hours: s.Media.Hours},
 		Privacy: service.PrivacyMode{In: s.Privacy.In, Out: s.Privacy.Out},
 		Modes: service.Modes{ModerateIn: mode(s.Modes.ModerateIn), ModerateOut: mode(s.Modes.ModerateOut),

@@ -69,6 +69,7 @@ func defaultService() ServiceConfig {
 		OnViolation: d.OnViolation,
 		Profile:     d.Profile,
 		Answers:     AnswersConfig{Act: "enforce", Near: "pass"},
+		Functions:   []FunctionConfig{},
 		Media:       MediaConfig{Unchecked: d.Media.Unchecked, Mark: d.Media.Mark, Hours: d.Media.Hours},
 		Signals:     SignalsConfig{On: d.Signals.On, Scripts: []string{"Han", "Latin"}},
 		Privacy:     PrivacyConfig{In: d.Privacy.In, Out: d.Privacy.Out},

@@ -55,3 +55,43 @@ type FileDetectorConfig struct {
 	// When it cannot judge a file: hold (it is not let through, by the service's modes) or degrade (the others decide, recorded).
 	OnError string `yaml:"on_error"`
 }
+
+// FunctionConfig is something that a service offers. Who decides about it signs with hegui function, or in the console.
+type FunctionConfig struct {
+	// Short name: lower-case letters, digits, hyphens. Required.
+	ID string `yaml:"id"`
+
+	// Chinese name. Required.
+	NameZH string `yaml:"name_zh"`
+
+	// English name. Required.
+	NameEN string `yaml:"name_en"`
+
+	// Calls that belong to it: chat, completion, image, image_edit, image_variation, speech, video. Required.
+	Operations []string `yaml:"operations"`
+
+	// Only with these models. Empty: with all.
+	Models []string `yaml:"models"`
+
+	// Class of Art 17 (1): dialogue, voice, face, scene, other. Required.
+	Class string `yaml:"class"`
+
+	// It generates or edits faces or other biometrics (face), voices (voice), or special objects and scenes (special): Art 15 wants a security
+	// assessment first, and until it is recorded the function is off. Empty: none of these.
+	Biometric string `yaml:"biometric"`
+
+	// It edits the face or voice of a person: every call names a consent (Art 14).
+	Consent bool `yaml:"consent"`
+}
+
+// LabelConfig is the explicit label.
+type LabelConfig struct {
+	// start or end of the text, or ui: the interface shows it all the time, and each answer tells the client to.
+	Place string `yaml:"place"`
+
+	// Language of the label: zh or en.
+	Lang string `yaml:"lang"`
+
+	// With ui: interfaces that have not attested that they show it (X-Hegui-Client, POST /v1/hegui/attestations) get the words in the text.
+	Attested bool `yaml:"attested"`
+}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hegui/hegui/function"
+	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/service"
 	"github.com/hegui/hegui/upstream"
 	"github.com/hegui/hegui/users"
@@ -59,6 +61,11 @@ func demoConfig(data, endpoint, model string) (Config, error) {
 	s.ID, s.NameZH, s.NameEN = demoService, "示例助手", "Sample assistant"
 	s.Models = []RouteConfig{{Name: model, Model: m.ID, Targets: []TargetConfig{{Upstream: u.Name, Model: model}}}}
 	s.Media.Unchecked = "pass" // sample pictures are patterns
+	s.Functions = []FunctionConfig{
+		{ID: "chat", NameZH: "对话与写作", NameEN: "Chat and writing", Operations: []string{"chat", "completion"}, Class: "dialogue"},
+		{ID: "image", NameZH: "图案生成", NameEN: "Patterns", Operations: []string{"image", "image_edit", "image_variation"}, Class: "other"},
+		{ID: "speech", NameZH: "朗读", NameEN: "Reading aloud", Operations: []string{"speech"}, Class: "voice", Biometric: "voice"},
+	}
 	s.Agreement.Number = demoAgreement
 	s.Disclosure = DisclosureConfig{
 		PeopleZH:    "年满十八周岁、需要日常写作和问答帮助的人；不适合未成年人单独使用。",
@@ -131,6 +138,9 @@ func (sv *server) prepareDemo(ctx context.Context, d service.Declaration, link s
 			return f, err
 		}
 	}
+	if err := in.assessSample(ctx, current, journal.Actor{Kind: "cli", ID: second.ID}); err != nil {
+		return f, err
+	}
 	b, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {
 		return f, fmt.Errorf("demo.json: %w", err)
@@ -139,6 +149,23 @@ func (sv *server) prepareDemo(ctx context.Context, d service.Declaration, link s
 		return f, fmt.Errorf("demo.json: %w", err)
 	}
 	return f, nil
+}
+
+// assessSample records what stands for the assessment of the sample voice, a tone that nobody takes for a person's.
+func (in *installation) assessSample(ctx context.Context, s service.Service, who journal.Actor) error {
+	states, err := in.functions.States(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, x := range states {
+		if x.Locked() {
+			if _, err := in.functions.Decide(ctx, who, s, function.Record{Kind: function.Assessment, Function: x.Function.ID, Document: "示例，不是真实评估 Sample, no real assessment",
+				Assessor: "示例 Sample", On: time.Now().In(beijing).Format(time.DateOnly)}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // earlierKey reads the key of an earlier start; "" when there is none.

@@ -18,6 +18,7 @@ import (
 	"github.com/hegui/hegui/detector"
 	"github.com/hegui/hegui/emergency"
 	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/function"
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/lexicon"
@@ -79,6 +80,7 @@ type installation struct {
 	reviews   *review.Register
 	answers   *answers.Register
 	emergency *emergency.Register
+	functions *function.Register
 	content   *content.Ledger
 	spend     *detector.Ledger
 }
@@ -157,6 +159,9 @@ func openInstallation(ctx context.Context, c configFile, readOnly bool) (in *ins
 		return in, err
 	}
 	if in.emergency, err = emergency.Open(ctx, in.db, in.journal, in.stricter); err != nil {
+		return in, err
+	}
+	if in.functions, err = function.Open(ctx, in.db, in.journal); err != nil {
 		return in, err
 	}
 	if in.lexicon, err = in.workbench(ctx); err != nil {

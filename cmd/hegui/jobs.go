@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -57,6 +58,7 @@ func (sv *server) startJobs(ctx context.Context) {
 	every(lexiconEvery, 0, sv.followClassifiers)
 	every(checkpointEvery, checkpointEvery, sv.checkpoint)
 	every(detector.FlushEvery, detector.FlushEvery, sv.flushSpend)
+	every(detector.FlushEvery, detector.FlushEvery, sv.flushOwed)
 	if sv.serves("worker") {
 		every(findingsEvery, 10*time.Second, sv.takeFindings) // after the first probes
 		every(purgeEvery, time.Minute, sv.purge)
@@ -111,6 +113,13 @@ func (sv *server) takeFindings(ctx context.Context) {
 	}
 	if ctx.Err() == nil {
 		sv.event(ctx, journal.FindingsTaken, journal.Ref{Kind: "node", ID: sv.in.config.Node}, map[string]any{"statuses": statuses})
+	}
+}
+
+// flushOwed writes which interfaces had to show something.
+func (sv *server) flushOwed(ctx context.Context) {
+	if err := sv.in.functions.Flush(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		sv.log.Error("what interfaces had to show could not be written; it is kept and written later", "error", err)
 	}
 }
 

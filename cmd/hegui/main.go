@@ -16,6 +16,7 @@ import (
 	"github.com/hegui/hegui/answers"
 	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/emergency"
+	"github.com/hegui/hegui/function"
 	"github.com/hegui/hegui/lexicon"
 	"github.com/hegui/hegui/operator"
 	"github.com/hegui/hegui/service"
@@ -38,6 +39,7 @@ type cli struct {
 	Lexicon    lexiconCmd    `cmd:"" help:"The installation's word lists: import, measure, publish."`
 	Policy     policyCmd     `cmd:"" help:"What follows from a finding: the table, and trying another."`
 	Answers    answersCmd    `cmd:"" help:"Approved answers (代答): import, approve, try."`
+	Function   functionCmd   `cmd:"" help:"What services offer: may the public be confused, was it assessed, what interfaces show."`
 	Emergency  emergencyCmd  `cmd:"" help:"What is stricter for a time: words on an order, periods."`
 	Content    contentCmd    `cmd:"" help:"Content ledger: what was made here, found by id, file or text."`
 	Label      labelCmd      `cmd:"" help:"Labels of generated files: add, verify, propagate."`
@@ -157,13 +159,14 @@ func wrongUse(err error) bool {
 		invalidA *answers.InvalidError
 		invalidE *emergency.InvalidError
 		invalidC *content.InvalidError
+		invalidF *function.InvalidError
 	)
 	for _, refused := range []error{service.ErrUnknownKey, service.ErrRevokedKey, users.ErrNotSuspended, users.ErrErased, operator.ErrLastOwner, operator.ErrLoginTaken,
 		lexicon.ErrUnknown, lexicon.ErrNoVersion, lexicon.ErrEmptyDraft, lexicon.ErrNoProposal, lexicon.ErrNoRollback, lexicon.ErrSamePerson, lexicon.ErrNotMeasured,
-		emergency.ErrUnknown, emergency.ErrSamePerson, emergency.ErrNobody, emergency.ErrNoSignature, emergency.ErrState, answers.ErrUnknown, answers.ErrState, answers.ErrSamePerson, answers.ErrNobody} {
+		emergency.ErrUnknown, emergency.ErrSamePerson, emergency.ErrNobody, emergency.ErrNoSignature, emergency.ErrState, answers.ErrUnknown, answers.ErrState, answers.ErrSamePerson, answers.ErrNobody, function.ErrUnknown, function.ErrNobody, function.ErrState} {
 		if errors.Is(err, refused) {
 			return true
 		}
 	}
-	return errors.As(err, &usage) || errors.As(err, &invalidU) || errors.As(err, &invalidS) || errors.As(err, &invalidO) || errors.As(err, &invalidL) || errors.As(err, &unread) || errors.As(err, &declared) || errors.As(err, &invalidA) || errors.As(err, &invalidE) || errors.As(err, &invalidC)
+	return errors.As(err, &usage) || errors.As(err, &invalidU) || errors.As(err, &invalidS) || errors.As(err, &invalidO) || errors.As(err, &invalidL) || errors.As(err, &unread) || errors.As(err, &declared) || errors.As(err, &invalidA) || errors.As(err, &invalidE) || errors.As(err, &invalidC) || errors.As(err, &invalidF)
 }

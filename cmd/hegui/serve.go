@@ -225,7 +225,7 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 		return sv, err
 	}
 	sv.media = media.NewReader(filepath.Join(c.Data, "cache", "pdfium"))
-	sv.gateway, err = gateway.New(gateway.Options{Media: sv.media, Files: eyes, Blocked: blocked, Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
+	sv.gateway, err = gateway.New(gateway.Options{Functions: in.functions, Media: sv.media, Files: eyes, Blocked: blocked, Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
 		Users: in.users, Pool: sv.pool, Lexicon: sv.lexicon.Load, Policy: sv.policy.Load, PortalURL: sv.portalURL, Log: sv.log, Metrics: metrics,
 		Detectors: judges, Answers: in.answers, Contents: in.content, Heightened: in.emergency.Profile, Screenings: screenings, Classifiers: sv.watcher.Detectors, Ended: sv.ended})
 	if err != nil {
@@ -239,7 +239,7 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	if err != nil {
 		return sv, err
 	}
-	operators, err := console.New(console.Options{Journal: in.journal, Verifier: in.keys.Verifier, Exchanges: in.exchanges, Services: in.services,
+	operators, err := console.New(console.Options{Functions: in.functions, Journal: in.journal, Verifier: in.keys.Verifier, Exchanges: in.exchanges, Services: in.services,
 		Users: in.users, Staff: in.staff, Lexicon: sv.lexicon.Load, Words: in.lexicon, Answers: in.answers, Policy: sv.policy.Load, Emergency: in.emergency, Reviews: in.reviews, Content: in.content, Serves: sv.serving, Health: sv.pool.Health, Detectors: sv.detectorsNow, Material: material, Findings: sv.findings,
 		VerifyAll: func(ctx context.Context) (journal.Report, error) { return in.verify(ctx, nil) },
 		Gateway:   sv.gateway.Handler(), TryKey: sv.tryKey, GatewayURL: sv.gatewayURL, PortalURL: sv.portalURL, Log: sv.log})
@@ -385,7 +385,7 @@ func (in *installation) findings(ctx context.Context, portalURL string) []obliga
 	lexicon, _ := in.lexiconFacts(ctx)
 	policy, _ := obligation.PolicyInForce(ctx, in.journal)
 	detectors, _ := obligation.DetectorsInForce(ctx, in.journal)
-	return obligation.Run(ctx, obligation.Evidence{Journal: in.journal, Content: in.content, Exchanges: in.exchanges, Services: in.services, Users: in.users,
+	return obligation.Run(ctx, obligation.Evidence{Functions: in.functions, Journal: in.journal, Content: in.content, Exchanges: in.exchanges, Services: in.services, Users: in.users,
 		Staff: in.staff, Lexicon: lexicon, Policy: policy, Detectors: detectors, PortalURL: portalURL, Now: time.Now()})
 }
 
