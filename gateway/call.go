@@ -423,10 +423,24 @@ func (g *Gateway) conclude(c *call, outcome exchange.Outcome, code, reason strin
 	return err
 }
 
+// produced is the label of a content, signed if this installation signs.
+func (g *Gateway) produced(id string) (label.Implicit, error) {
+	l := label.Produced(g.o.Services.Provider().Code, id)
+	if g.o.LabelKey == nil {
+		return l, nil
+	}
+	return g.o.LabelKey.Sign(l)
+}
+
 // implicit is the machine part of the label, as JSON.
 func (g *Gateway) implicit(c *call) string {
 	if c.implicit == "" {
-		c.implicit = label.Produced(g.o.Services.Provider().Code, c.content).JSON()
+		l, err := g.produced(c.content)
+		if err != nil { // text goes out unsigned rather than unlabelled
+			g.o.Log.Error("a label could not be signed", "exchange", c.id, "error", err)
+			l = label.Produced(g.o.Services.Provider().Code, c.content)
+		}
+		c.implicit = l.JSON()
 	}
 	return c.implicit
 }

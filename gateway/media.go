@@ -83,7 +83,10 @@ func (g *Gateway) labelFile(c *call, raw []byte) (made, error) {
 	if !enforced {
 		m.bytes, m.sign, item.Explicit = raw, label.SignNone, string(label.SignNone)
 	} else {
-		implicit := label.Produced(g.o.Services.Provider().Code, m.id)
+		implicit, err := g.produced(m.id)
+		if err != nil {
+			return m, err
+		}
 		edit, err := label.Write(f, implicit, label.SourceGenerated)
 		if err != nil {
 			return m, err

@@ -69,7 +69,7 @@ func Mark(f *carrier.File, e Explicit) (*carrier.File, Sign, error) {
 		if err != nil {
 			return nil, SignNone, err
 		}
-		return carrier.Bytes(markedText(b)), SignText, nil
+		return carrier.Bytes(markedText(b)).Named(f.Ext()), SignText, nil
 	case format.Name == "wav":
 		edit, err := sound.MarkWAV(f, e.Sound)
 		if err != nil {

@@ -75,7 +75,8 @@ func (l Implicit) validate(keys []string) error {
 			}
 			continue
 		}
-		if at := strings.IndexFunc(value, func(r rune) bool { return !strict(r) }); at >= 0 {
+		// An escaped quotation mark inside a reserved code (nested JSON) conforms.
+		if at := strings.IndexFunc(value, func(r rune) bool { return !strict(r) && (r != '"' || !reserved(key)) }); at >= 0 {
 			errs = append(errs, fmt.Errorf("label: %s %q: character at byte %d is not allowed; use visible ASCII without \" and \\ (no space, no Chinese): a provider code instead of a name", key, value, at))
 			continue
 		}

@@ -171,7 +171,7 @@ func openFile(path string) (*os.File, *carrier.File, error) {
 		_ = f.Close()
 		return nil, nil, plainPath(err)
 	}
-	return f, carrier.Open(f, info.Size()), nil
+	return f, carrier.Open(f, info.Size()).Named(path), nil
 }
 
 // plainPath is a path's error without the path, which the line names already.
@@ -237,6 +237,7 @@ type labelAddCmd struct {
 	Producer string `help:"ContentProducer: provider code or name (default: the installation's)." placeholder:"CODE"`
 	ID       string `help:"ProduceID, of a single file (default: a new one each)." placeholder:"ID"`
 	Explicit string `help:"What people see or hear: auto (a mark on images at the bottom right, a rhythm before WAV sound), none, or where on an image the mark stands." enum:"auto,none,bottom-right,bottom-left,top-right,top-left,bottom,top,left,right" default:"auto"`
+	SignKey  string `help:"Private key (PEM, PKCS #8: Ed25519 or SM2) that signs the label in ReservedCode1." placeholder:"FILE"`
 	Source   string `help:"IPTC digital source type beside the label: generated, edited (composite with generated parts) or none." enum:"generated,edited,none" default:"generated"`
 }
 
@@ -267,6 +268,14 @@ func (c labelAddCmd) Run(o out) error {
 			return usageError{"--producer: name the provider's code, or the installation with --data or --config: " + err.Error()}
 		}
 	}
+	sign := func(l label.Implicit) (label.Implicit, error) { return l, nil }
+	if c.SignKey != "" {
+		key, err := signingKey(c.SignKey)
+		if err != nil {
+			return usageError{"--sign-key: " + err.Error()}
+		}
+		sign = key.Sign
+	}
 	source := map[string]string{"generated": label.SourceGenerated, "edited": label.SourceEdited}[c.Source]
 	return c.each(o, func(f *carrier.File, done *labelled) (*carrier.Edit, error) {
 		id := c.ID
@@ -276,7 +285,10 @@ func (c labelAddCmd) Run(o out) error {
 				id = there.Value.ProduceID // its own, labelled again
 			}
 		}
-		l := label.Produced(c.Producer, id)
+		l, err := sign(label.Produced(c.Producer, id))
+		if err != nil {
+			return nil, err
+		}
 		if c.Explicit == "none" {
 			return label.Write(f, l, source)
 		}
@@ -297,6 +309,15 @@ func (c labelAddCmd) Run(o out) error {
 		done.Sign = sign
 		return label.Write(marked, l, source)
 	})
+}
+
+// signingKey reads a key that signs labels.
+func signingKey(path string) (*label.SigningKey, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return label.ParseSigningKey(b)
 }
 
 // signWords says what people see or hear of a label.

@@ -11,6 +11,7 @@ import (
 
 type labelVerifyCmd struct {
 	Files []string `arg:"" name:"file" help:"Files; patterns such as *.png are expanded."`
+	Keys  string   `help:"Public keys (PEM) of producers that are known; signatures in ReservedCode1 are checked with them." placeholder:"FILE"`
 	JSON  bool     `help:"Print as JSON lines."`
 }
 
@@ -30,6 +31,7 @@ type verified struct {
 	File     string     `json:"file"`
 	Explicit label.Seen `json:"explicit"`
 	label.Report
+	Signature *label.Signature `json:"signature,omitempty"` // in ReservedCode1 of the label that counts
 }
 
 func (c labelVerifyCmd) Run(o out) error {
@@ -37,12 +39,27 @@ func (c labelVerifyCmd) Run(o out) error {
 	if err != nil {
 		return err
 	}
+	var keys []label.PublicKey
+	if c.Keys != "" {
+		b, err := os.ReadFile(c.Keys)
+		if err == nil {
+			keys, err = label.ParsePublicKeys(b)
+		}
+		if err != nil {
+			return usageError{"--keys: " + err.Error()}
+		}
+	}
 	worst := exitOK
 	rank := map[int]int{exitOK: 0, exitNotFound: 1, exitFinding: 2, exitFailure: 3}
 	bar := newBar(o.stderr, len(files))
 	for _, path := range files {
 		bar.at(path)
 		v := verifyFile(path)
+		if there, ok := v.Label(); ok {
+			if s, ok := there.Value.CheckSignature(keys); ok {
+				v.Signature = &s
+			}
+		}
 		bar.clear()
 		code := map[label.Verdict]int{label.Compliant: exitOK, label.NotFound: exitNotFound, label.Noncompliant: exitFinding, label.Inconclusive: exitFailure}[v.Verdict]
 		if rank[code] > rank[worst] {
@@ -65,10 +82,10 @@ func (c labelVerifyCmd) Run(o out) error {
 func verifyFile(path string) verified {
 	f, file, err := openFile(path)
 	if err != nil {
-		return verified{path, label.Seen{Sign: label.SignNone}, label.Report{Verdict: label.Inconclusive, Labels: []label.Found{}, Faults: []label.Fault{}, Reason: err.Error(), Err: err}}
+		return verified{File: path, Explicit: label.Seen{Sign: label.SignNone}, Report: label.Report{Verdict: label.Inconclusive, Labels: []label.Found{}, Faults: []label.Fault{}, Reason: err.Error(), Err: err}}
 	}
 	defer func() { _ = f.Close() }()
-	return verified{path, label.LookExplicit(file), label.Verify(file)}
+	return verified{File: path, Explicit: label.LookExplicit(file), Report: label.Verify(file)}
 }
 
 // verified prints what is known of a file.
@@ -84,6 +101,22 @@ func (o out) verified(v verified) {
 			meaning = fmt.Sprintf("Label %q", l.Value.Label)
 		}
 		o.printf("  %s at byte %d: %s; producer %s, %s; propagator %s, %s\n", l.Place, l.Offset, meaning, l.Value.ContentProducer, l.Value.ProduceID, l.Value.ContentPropagator, l.Value.PropagateID)
+	}
+	if s := v.Signature; s != nil {
+		word := "does not hold"
+		switch {
+		case s.Trusted:
+			word = "holds, key " + s.KeyID
+		case s.Valid:
+			word = "holds for an unknown key"
+		case s.Unknown:
+			word = "cannot be checked"
+		}
+		o.printf("  signature (%s): %s", s.Profile, word)
+		if s.Reason != "" {
+			o.printf("; %s", s.Reason)
+		}
+		o.printf("\n")
 	}
 	switch x := v.Explicit; {
 	case x.Sign != label.SignNone:

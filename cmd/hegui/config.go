@@ -65,25 +65,6 @@ type Config struct {
 	Log LogConfig `yaml:"log"`
 }
 
-// ProviderConfig is the legal person.
-type ProviderConfig struct {
-	// Registered Chinese name. Required.
-	NameZH string `yaml:"name_zh"`
-
-	// English name. Required.
-	NameEN string `yaml:"name_en"`
-
-	// Unified social credit code (统一社会信用代码), 18 characters; its check character is verified. Labels carry it
-	// (GB 45438-2025, TC260-PG-20252A). Required unless code is given.
-	USCC string `yaml:"uscc"`
-
-	// Provider code in labels, 27 characters. Empty: composed from uscc.
-	Code string `yaml:"code"`
-
-	// How the public reaches the provider: shown on the portal beside the ways to complain (Art 15).
-	Contact string `yaml:"contact"`
-}
-
 // DatabaseConfig names the database.
 type DatabaseConfig struct {
 	// "sqlite:/path/file.db" or "postgres://user@host:5432/name". Empty: sqlite in the data directory. A PostgreSQL

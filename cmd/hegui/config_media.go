@@ -95,3 +95,25 @@ type LabelConfig struct {
 	// With ui: interfaces that have not attested that they show it (X-Hegui-Client, POST /v1/hegui/attestations) get the words in the text.
 	Attested bool `yaml:"attested"`
 }
+
+// ProviderConfig is the legal person.
+type ProviderConfig struct {
+	// Registered Chinese name. Required.
+	NameZH string `yaml:"name_zh"`
+
+	// English name. Required.
+	NameEN string `yaml:"name_en"`
+
+	// Unified social credit code (统一社会信用代码), 18 characters; its check character is verified. Labels carry it
+	// (GB 45438-2025, TC260-PG-20252A). Required unless code is given.
+	USCC string `yaml:"uscc"`
+
+	// Provider code in labels, 27 characters. Empty: composed from uscc.
+	Code string `yaml:"code"`
+
+	// How the public reaches the provider: shown on the portal beside the ways to complain (Art 15).
+	Contact string `yaml:"contact"`
+
+	// Private key (PEM, PKCS #8: Ed25519 or SM2) that signs the label of generated content in ReservedCode1. Empty: labels are not signed.
+	LabelKey string `yaml:"label_key"`
+}

@@ -28,6 +28,7 @@ import (
 	"github.com/hegui/hegui/detector"
 	"github.com/hegui/hegui/gateway"
 	"github.com/hegui/hegui/journal"
+	"github.com/hegui/hegui/label"
 	"github.com/hegui/hegui/media"
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/obligation"
@@ -224,8 +225,14 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 	if err != nil {
 		return sv, err
 	}
+	var labelKey *label.SigningKey
+	if path := c.Provider.LabelKey; path != "" {
+		if labelKey, err = signingKey(c.file(path)); err != nil {
+			return sv, c.explain(fault{"provider.label_key", err.Error()})
+		}
+	}
 	sv.media = media.NewReader(filepath.Join(c.Data, "cache", "pdfium"))
-	sv.gateway, err = gateway.New(gateway.Options{Functions: in.functions, Media: sv.media, Files: eyes, Blocked: blocked, Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
+	sv.gateway, err = gateway.New(gateway.Options{LabelKey: labelKey, Functions: in.functions, Media: sv.media, Files: eyes, Blocked: blocked, Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
 		Users: in.users, Pool: sv.pool, Lexicon: sv.lexicon.Load, Policy: sv.policy.Load, PortalURL: sv.portalURL, Log: sv.log, Metrics: metrics,
 		Detectors: judges, Answers: in.answers, Contents: in.content, Heightened: in.emergency.Profile, Screenings: screenings, Classifiers: sv.watcher.Detectors, Ended: sv.ended})
 	if err != nil {

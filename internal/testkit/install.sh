@@ -21,6 +21,7 @@ need fontconfig command -v fc-list
 need fonts-wqy-microhei font
 need libimage-exiftool-perl command -v exiftool
 need ffmpeg command -v ffmpeg
+need openssl command -v openssl
 need nodejs command -v node
 need npm command -v npm
 need python3-venv venv

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"strings"
 )
 
 // Label is what is written into a file.
@@ -107,6 +109,7 @@ type File struct {
 	from io.ReaderAt
 	size int64
 	mem  []byte // the whole file, when it was given as bytes
+	ext  string // what its name ends with, when that is known
 }
 
 // Bytes is a file that lies in memory. It is not copied and must not change while in use.
@@ -114,6 +117,16 @@ func Bytes(b []byte) *File { return &File{from: bytes.NewReader(b), size: int64(
 
 // Open is a file of size bytes that from reads.
 func Open(from io.ReaderAt, size int64) *File { return &File{from: from, size: size} }
+
+// Named is the file with the end of its name, which tells kinds that their bytes do not: a short note may be Markdown or plain text.
+func (f *File) Named(name string) *File {
+	named := *f
+	named.ext = strings.ToLower(path.Ext(name))
+	return &named
+}
+
+// Ext is what the file's name ends with, such as .md; empty when it is not known.
+func (f *File) Ext() string { return f.ext }
 
 // Size of the file in bytes.
 func (f *File) Size() int64 { return f.size }

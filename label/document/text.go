@@ -56,11 +56,14 @@ var (
 )
 
 // isMarkdown takes for Markdown a text that begins with front matter and goes on behind it, or shows three of the signs. A shorter Markdown file is
-// plain text by its content; who knows its name asks for the format by name.
+// plain text by its content; its name tells (carrier.File.Named).
 func isMarkdown(f *carrier.File) bool {
 	head, ok := utf8Head(f)
 	if !ok || bytes.HasPrefix(head, []byte("{")) || bytes.HasPrefix(head, []byte("#!")) {
 		return false
+	}
+	if ext := f.Ext(); ext == ".md" || ext == ".markdown" {
+		return true
 	}
 	if m, ok := openMatter(head); ok {
 		return m.plain && (m.block >= 0 || prose(head[m.behind:]))
