@@ -8,13 +8,14 @@ import (
 	"github.com/hegui/hegui/label/carrier"
 	"github.com/hegui/hegui/label/document"
 	"github.com/hegui/hegui/label/image"
+	"github.com/hegui/hegui/label/pdf"
 	"github.com/hegui/hegui/label/riff"
 	"github.com/hegui/hegui/label/stream"
 )
 
 // Formats are the kinds of files that can be labelled, in the order in which a file is tried.
 func Formats() []carrier.Format {
-	return slices.Concat(image.Formats(), bmff.Formats(), riff.Formats(), stream.Formats(), document.Formats())
+	return slices.Concat(image.Formats(), bmff.Formats(), riff.Formats(), stream.Formats(), pdf.Formats(), document.Formats())
 }
 
 // FormatOf tells the kind of a file by its content. ok is false for kinds that are not known: whether such a file carries a label

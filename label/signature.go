@@ -3,7 +3,6 @@ package label
 import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
@@ -281,32 +280,37 @@ func (l Implicit) checkSM2(ds securityPart, parts []securityPart, known []Public
 	return s
 }
 
+// spki is what stands before the point in the SubjectPublicKeyInfo of an SM2 key.
+const spki = "3059301306072a8648ce3d020106082a811ccf5501822d034200"
+
 // point is a public key as its uncompressed point.
 func point(k *ecdsa.PublicKey) []byte {
-	out := make([]byte, 65)
-	out[0] = 4
-	k.X.FillBytes(out[1:33])
-	k.Y.FillBytes(out[33:])
-	return out
+	der, err := smx509.MarshalPKIXPublicKey(k)
+	if err != nil || len(der) < 65 {
+		return nil // no key of ours: it was parsed
+	}
+	return der[len(der)-65:]
 }
 
 // fromPoint reads one, in hexadecimal with or without the leading 04.
 func fromPoint(text string) (*ecdsa.PublicKey, error) {
-	raw, err := hex.DecodeString(text)
-	if err == nil && len(raw) == 64 {
-		raw = append([]byte{4}, raw...)
+	if len(text) == 128 {
+		text = "04" + text
 	}
-	if err != nil || len(raw) != 65 || raw[0] != 4 {
+	der, err := hex.DecodeString(spki + text)
+	if err != nil || len(text) != 130 {
 		return nil, errors.New("the key that comes along is no point in hexadecimal")
 	}
-	k := &ecdsa.PublicKey{Curve: sm2.P256(), X: new(big.Int).SetBytes(raw[1:33]), Y: new(big.Int).SetBytes(raw[33:])}
-	if !onCurve(k.Curve, k) {
+	k, err := smx509.ParsePKIXPublicKey(der)
+	if err != nil {
 		return nil, errors.New("the key that comes along lies not on the curve of SM2")
 	}
-	return k, nil
+	public, ok := k.(*ecdsa.PublicKey)
+	if !ok {
+		return nil, errors.New("the key that comes along is none of SM2")
+	}
+	return public, nil
 }
-
-func onCurve(c elliptic.Curve, k *ecdsa.PublicKey) bool { return c.IsOnCurve(k.X, k.Y) }
 
 func keyID(public []byte) string {
 	sum := sha256.Sum256(public)

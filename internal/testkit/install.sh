@@ -22,6 +22,8 @@ need fonts-wqy-microhei font
 need libimage-exiftool-perl command -v exiftool
 need ffmpeg command -v ffmpeg
 need openssl command -v openssl
+need qpdf command -v qpdf
+need poppler-utils command -v pdfinfo
 need nodejs command -v node
 need npm command -v npm
 need python3-venv venv
