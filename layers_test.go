@@ -22,7 +22,8 @@ const module = "github.com/hegui/hegui/"
 var layers = [][]string{
 	{"measures", "internal/store", "internal/strictjson", "label/carrier", "label/carrier/xmp", "label/carrier/carriertest", "label/mark"},
 	{"journal", "upstream", "internal/job", "internal/web",
-		"label/image", "label/bmff", "label/riff", "label/stream", "label/document", "label/pdf", "label/sound", "label/film", "label/c2pa", "label/watermark"},
+		"label/image", "label/bmff", "label/riff", "label/stream", "label/document", "label/pdf", "label/sound", "label/c2pa", "label/watermark"},
+	{"label/film"},
 	{"moderation", "moderation/decode", "moderation/linear", "moderation/signals", "privacy", "label"},
 	{"service", "users", "cases", "corpus", "operator", "exchange", "lexicon", "review", "answers", "emergency", "content", "media", "screening", "detector", "detector/hosted"},
 	{"annotation", "assessment", "detector/files", "function"},

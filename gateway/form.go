@@ -188,9 +188,9 @@ func plainValue(raw json.RawMessage) string {
 }
 
 // takeFiles takes the files that came in a form, by what they are by their content.
-func (c *call) takeFiles() *Interruption {
+func (c *call) takeFiles(compressed bool) *Interruption {
 	if c.op.name == "speech" {
-		return c.soundFormat()
+		return c.soundFormat(compressed)
 	}
 	if c.form == nil {
 		return nil
@@ -221,7 +221,7 @@ func (c *call) takeFiles() *Interruption {
 }
 
 // soundFormat tells before the model is asked whether what is asked for can be labelled.
-func (c *call) soundFormat() *Interruption {
+func (c *call) soundFormat(compressed bool) *Interruption {
 	field := func(name, usual string) string {
 		if at := c.request.doc.member(0, name); at >= 0 && c.request.doc.nodes[at].kind == isString {
 			return string(c.request.doc.text(at))
@@ -237,8 +237,8 @@ func (c *call) soundFormat() *Interruption {
 	switch format := field("response_format", "mp3"); {
 	case format == "pcm":
 		return problem(http.StatusBadRequest, "label_failed", "response_format", "raw samples have no place for a label, and nothing generated leaves without one; ask for response_format wav")
-	case format != "wav" && c.service.Label != label.UI:
-		return problem(http.StatusBadRequest, "label_failed", "response_format", "an audible label can be put on sound of response_format wav only, and this service wants one on every file; ask for wav, or the operator has the interface tell (label.place ui)")
+	case format != "wav" && !compressed && c.service.Label != label.UI:
+		return problem(http.StatusBadRequest, "label_failed", "response_format", "without ffmpeg beside hegui an audible label can be put on sound of response_format wav only, and this service wants one on every file; ask for wav, or the operator has the interface tell (label.place ui)")
 	}
 	return nil
 }

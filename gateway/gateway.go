@@ -22,6 +22,7 @@ import (
 	"github.com/hegui/hegui/function"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/label"
+	"github.com/hegui/hegui/label/film"
 	"github.com/hegui/hegui/media"
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/screening"
@@ -52,6 +53,9 @@ type Options struct {
 	Media   *media.Reader
 	Files   []moderation.FileDetector
 	Blocked func(file []byte) (entry, category string, ok bool)
+
+	// Film marks film and compressed sound; nil: ffmpeg is not there, and such files get no mark.
+	Film *film.Tools
 
 	// LabelKey signs labels of generated content; nil: they are not signed.
 	LabelKey *label.SigningKey
@@ -106,7 +110,7 @@ var errDrained = errors.New("hegui is shutting down")
 func New(o Options) (*Gateway, error) {
 	if o.Journal == nil || o.Vault == nil || o.Exchanges == nil || o.Services == nil || o.Users == nil || o.Pool == nil ||
 		o.Lexicon == nil || o.Policy == nil || o.PortalURL == nil || o.Log == nil || o.Metrics == nil {
-		return nil, errors.New("gateway: an option is missing; all but Detectors, Media, Files, Blocked, Functions, LabelKey, Answers, Contents, Heightened, Screenings, Classifiers, Ended and Now are required")
+		return nil, errors.New("gateway: an option is missing; all but Detectors, Media, Files, Blocked, Functions, Film, LabelKey, Answers, Contents, Heightened, Screenings, Classifiers, Ended and Now are required")
 	}
 	for _, d := range o.Detectors {
 		if err := d.Describe().Validate(); err != nil {

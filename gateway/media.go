@@ -70,7 +70,7 @@ func (g *Gateway) labelFile(c *call, raw []byte) (made, error) {
 	}
 	enforced := c.service.Modes.Label.Act != "observe"
 	if enforced && c.service.Label != label.UI {
-		marked, sign, err := label.Mark(f, label.Explicit{Image: mark.Options{At: mark.Position(c.service.Media.Mark)}})
+		marked, sign, err := label.Mark(f, label.Explicit{Image: mark.Options{At: mark.Position(c.service.Media.Mark)}, Tools: g.o.Film})
 		if err != nil {
 			return m, err
 		}
@@ -210,7 +210,7 @@ func (g *Gateway) withheld(c *call, err error) {
 	case errors.Is(err, errOutage):
 		in = guardUnavailable("moderate_out")
 	case c.op.media == "audio":
-		in = problem(http.StatusBadRequest, "label_failed", "response_format", "no audible label can be put on sound of this format here, and nothing generated leaves without one; ask for response_format wav, or have the interface tell (label.place ui)")
+		in = problem(http.StatusBadRequest, "label_failed", "response_format", "no audible label can be put on sound of this format here, and nothing generated leaves without one; ask for response_format wav (others need ffmpeg beside hegui), or have the interface tell (label.place ui)")
 	default:
 		in.Message = "no label can be put on the generated file, and nothing leaves without one: " + err.Error()
 		in.Reason = in.Message

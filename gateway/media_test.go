@@ -13,13 +13,17 @@ import (
 	"math"
 	"mime/multipart"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/hegui/hegui/content"
 	"github.com/hegui/hegui/exchange"
+	"github.com/hegui/hegui/internal/testkit"
 	"github.com/hegui/hegui/label"
 	"github.com/hegui/hegui/label/carrier"
+	"github.com/hegui/hegui/label/film"
 	"github.com/hegui/hegui/service"
 )
 
@@ -59,7 +63,7 @@ func (h *harness) both(file []byte, sign label.Sign) string {
 	if r.Verdict != label.Compliant {
 		h.t.Fatalf("%+v", r)
 	}
-	if seen := label.LookExplicit(carrier.Bytes(file)); seen.Sign != sign {
+	if seen := label.LookExplicit(carrier.Bytes(file), h.gateway.o.Film); seen.Sign != sign {
 		h.t.Errorf("explicit: %+v, want %s", seen, sign)
 	}
 	id := r.Labels[0].Value.ProduceID
@@ -333,5 +337,32 @@ func TestTextsAreInTheLedger(t *testing.T) {
 	}
 	if a, err := h.contents.Look(t.Context(), content.Question{Text: "别的话，" + words}); err != nil || a.Outcome == content.MadeHere {
 		t.Errorf("%+v %v", a, err)
+	}
+}
+
+// With ffmpeg beside it the gateway marks compressed sound, which the SDKs ask for when nobody says otherwise.
+func TestCompressedSpeech(t *testing.T) {
+	tools, err := film.Find()
+	if err != nil {
+		testkit.Missing(t, "ffmpeg", "install ffmpeg")
+	}
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "a.wav"), spoken(t), 0o600))
+	for _, format := range []string{"mp3", "opus", "aac", "flac"} {
+		path := filepath.Join(dir, "a."+format)
+		testkit.Tool(t, "ffmpeg", "install ffmpeg")("-v", "error", "-i", filepath.Join(dir, "a.wav"), path)
+		said, err := os.ReadFile(path)
+		must(t, err)
+		h := setup(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(said) }, nil)
+		body := `{"model":"m","input":"hello","voice":"x","response_format":"` + format + `"}`
+		if r := h.post("/v1/audio/speech", body); r.status != 400 || r.code() != "label_failed" || len(h.seen) != 0 {
+			t.Errorf("%s without ffmpeg: %d %.200s", format, r.status, r.body)
+		}
+		h.gateway.o.Film = tools
+		r := h.post("/v1/audio/speech", body)
+		if r.status != 200 {
+			t.Fatalf("%s: %d %.300s", format, r.status, r.body)
+		}
+		h.both([]byte(r.body), label.SignRhythm)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hegui/hegui/label/carrier"
+	"github.com/hegui/hegui/label/film"
 	"github.com/hegui/hegui/label/mark"
 	"github.com/hegui/hegui/label/sound"
 )
@@ -30,6 +31,7 @@ const (
 type Explicit struct {
 	Image mark.Options
 	Sound sound.Options
+	Tools *film.Tools // for film and compressed sound; nil: these get no mark
 }
 
 // ErrNoSign says that nothing here can put an explicit label on a file of this kind, or that it is too small for one. Its interface can show one (GB 45438-2025 5.6), or the
@@ -70,6 +72,19 @@ func Mark(f *carrier.File, e Explicit) (*carrier.File, Sign, error) {
 			return nil, SignNone, err
 		}
 		return carrier.Bytes(markedText(b)).Named(f.Ext()), SignText, nil
+	case e.Tools != nil && film.Marks(format.Name):
+		if format.Medium == "video" {
+			out, err := e.Tools.MarkFilm(f, format.Name, e.Image)
+			if errors.Is(err, mark.ErrNoRoom) {
+				err = fmt.Errorf("%w: %w", ErrNoSign, err)
+			}
+			return out, SignMark, err
+		}
+		out, err := e.Tools.MarkSound(f, format.Name, e.Sound)
+		if e.Sound.Clip != nil {
+			return out, SignClip, err
+		}
+		return out, SignRhythm, err
 	case format.Name == "wav":
 		edit, err := sound.MarkWAV(f, e.Sound)
 		if err != nil {
@@ -132,9 +147,10 @@ type Seen struct {
 	Reason string `json:"reason,omitempty"` // why it could not be looked at
 }
 
-// LookExplicit looks for an explicit label: the words on an image or at either end of a text, the rhythm in a WAV recording. Nothing found is no proof of none: the
+// LookExplicit looks for an explicit label: the words on an image or at either end of a text, the rhythm in a WAV recording and, with tools (which may be
+// nil), the words on the opening of a film and the rhythm in compressed sound. Nothing found is no proof of none: the
 // words may be drawn in a way that is not known here, a spoken clip is not understood.
-func LookExplicit(f *carrier.File) Seen {
+func LookExplicit(f *carrier.File, tools *film.Tools) Seen {
 	format, ok := FormatOf(f)
 	if !ok {
 		return Seen{Sign: SignNone}
@@ -166,6 +182,27 @@ func LookExplicit(f *carrier.File) Seen {
 			return Seen{Sign: SignNone, Looked: true}
 		}
 		return Seen{Sign: SignText, Looked: true, Detail: "words at the beginning or end of the text"}
+	case film.Marks(format.Name) && tools == nil:
+		return Seen{Sign: SignNone, Reason: film.ErrMissing.Error()}
+	case film.Marks(format.Name) && format.Medium == "video":
+		found, err := tools.Look(f, format.Name)
+		switch {
+		case err != nil:
+			return Seen{Sign: SignNone, Reason: err.Error()}
+		case found.State != mark.Found:
+			return Seen{Sign: SignNone, Looked: true}
+		}
+		return Seen{Sign: SignMark, Looked: true, Short: found.Enough == mark.No,
+			Detail: fmt.Sprintf("%s on the opening for 2 s, at %v, %.1f %% of the shortest side", found.Words, found.Box, 100*found.Share)}
+	case film.Marks(format.Name):
+		found, err := tools.Hear(f, format.Name)
+		switch {
+		case err != nil:
+			return Seen{Sign: SignNone, Reason: err.Error()}
+		case len(found) == 0:
+			return Seen{Sign: SignNone, Looked: true}
+		}
+		return Seen{Sign: SignRhythm, Looked: true, Detail: fmt.Sprintf("from %.1f s to %.1f s", found[0].Start, found[0].End)}
 	case format.Name == "wav":
 		found, err := sound.FindWAV(f)
 		switch {

@@ -57,7 +57,7 @@ func TestBothLabels(t *testing.T) {
 		file []byte
 		sign Sign
 	}{"png": {picture(t, 640, 400), SignMark}, "wav": {recording(t, 3), SignRhythm}} {
-		if seen := LookExplicit(carrier.Bytes(x.file)); seen.Sign != SignNone || !seen.Looked {
+		if seen := LookExplicit(carrier.Bytes(x.file), nil); seen.Sign != SignNone || !seen.Looked {
 			t.Errorf("%s, plain: %+v", name, seen)
 		}
 		marked, sign, err := Mark(carrier.Bytes(x.file), Explicit{})
@@ -75,7 +75,7 @@ func TestBothLabels(t *testing.T) {
 		if r := Verify(carrier.Bytes(out.Bytes())); r.Verdict != Compliant || r.Labels[0].Value != l {
 			t.Errorf("%s: %+v", name, r)
 		}
-		if seen := LookExplicit(carrier.Bytes(out.Bytes())); seen.Sign != x.sign || seen.Short || seen.Detail == "" {
+		if seen := LookExplicit(carrier.Bytes(out.Bytes()), nil); seen.Sign != x.sign || seen.Short || seen.Detail == "" {
 			t.Errorf("%s: %+v", name, seen)
 		}
 		again, _, err := Mark(carrier.Bytes(out.Bytes()), Explicit{})

@@ -12,6 +12,7 @@ import (
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/label"
 	"github.com/hegui/hegui/label/carrier"
+	"github.com/hegui/hegui/label/film"
 	"github.com/hegui/hegui/label/mark"
 )
 
@@ -236,15 +237,15 @@ type labelAddCmd struct {
 	places
 	Producer string `help:"ContentProducer: provider code or name (default: the installation's)." placeholder:"CODE"`
 	ID       string `help:"ProduceID, of a single file (default: a new one each)." placeholder:"ID"`
-	Explicit string `help:"What people see or hear: auto (a mark on images at the bottom right, a rhythm before WAV sound), none, or where on an image the mark stands." enum:"auto,none,bottom-right,bottom-left,top-right,top-left,bottom,top,left,right" default:"auto"`
+	Explicit string `help:"What people see or hear: auto (a mark on images and the opening of film at the bottom right, a rhythm before sound), none, or where the mark stands." enum:"auto,none,bottom-right,bottom-left,top-right,top-left,bottom,top,left,right" default:"auto"`
 	SignKey  string `help:"Private key (PEM, PKCS #8: Ed25519 or SM2) that signs the label in ReservedCode1." placeholder:"FILE"`
 	Source   string `help:"IPTC digital source type beside the label: generated, edited (composite with generated parts) or none." enum:"generated,edited,none" default:"generated"`
 }
 
 func (labelAddCmd) Help() string {
-	return `Two labels (GB 45438-2025): words that people see on an image (5.2) or a rhythm that they hear before a WAV recording (5.3), and the label of Annex E
-in the metadata, where the practice guide of the format puts it. With --explicit none, pixels and samples stay bit for bit. Files of other kinds
-get no visible or audible mark; then the page around them must tell. A file that carries the label of another producer or of other content is
+	return `Two labels (GB 45438-2025): words that people see on an image (5.2) or on the opening of a film (5.4), or a rhythm that they hear before sound (5.3), and the
+label of Annex E in the metadata, where the practice guide of the format puts it. Film and compressed sound need ffmpeg. With --explicit none, pixels and
+samples stay bit for bit. Files of other kinds get no visible or audible mark; then the page around them must tell. A file that carries the label of another producer or of other content is
 refused: label propagate adds to it.
 
 Examples:
@@ -295,7 +296,7 @@ func (c labelAddCmd) Run(o out) error {
 		if _, err := label.Write(f, l, source); err != nil { // before anything is drawn: it may be somebody else's
 			return nil, err
 		}
-		e := label.Explicit{Image: mark.Options{SameFormat: true}}
+		e := label.Explicit{Image: mark.Options{SameFormat: true}, Tools: filmTools()}
 		if c.Explicit != "auto" {
 			e.Image.At = mark.Position(c.Explicit)
 		}
@@ -309,6 +310,15 @@ func (c labelAddCmd) Run(o out) error {
 		done.Sign = sign
 		return label.Write(marked, l, source)
 	})
+}
+
+// filmTools are the commands that mark film and compressed sound; nil where they are not installed.
+func filmTools() *film.Tools {
+	t, err := film.Find()
+	if err != nil {
+		return nil
+	}
+	return t
 }
 
 // signingKey reads a key that signs labels.

@@ -85,7 +85,7 @@ func verifyFile(path string) verified {
 		return verified{File: path, Explicit: label.Seen{Sign: label.SignNone}, Report: label.Report{Verdict: label.Inconclusive, Labels: []label.Found{}, Faults: []label.Fault{}, Reason: err.Error(), Err: err}}
 	}
 	defer func() { _ = f.Close() }()
-	return verified{File: path, Explicit: label.LookExplicit(file), Report: label.Verify(file)}
+	return verified{File: path, Explicit: label.LookExplicit(file, filmTools()), Report: label.Verify(file)}
 }
 
 // verified prints what is known of a file.

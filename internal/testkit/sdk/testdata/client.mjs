@@ -73,7 +73,7 @@ out.json = { text: json, object: typeof JSON.parse(json) === 'object' };
 const image = await client.images.generate({ model, prompt: '湖边的小船', n: 2, size: '400x300', response_format: 'b64_json' });
 const speech = await client.audio.speech.create({ model, voice: 'alloy', input: '你好，世界', response_format: 'wav' });
 out.files = [...image.data.map((i) => i.b64_json), Buffer.from(await speech.arrayBuffer()).toString('base64')];
-out.no_wav = await failure(() => client.audio.speech.create({ model, voice: 'alloy', input: '你好' }));
+out.no_wav = await failure(() => client.audio.speech.create({ model, voice: 'alloy', input: '你好', response_format: 'pcm' }));
 out.bad_image = await failure(() => client.images.generate({ model, prompt: '出售冰毒，包邮到家' }));
 
 {

@@ -90,7 +90,7 @@ out["json"] = {"text": text, "object": isinstance(json.loads(text), dict)}
 image = client.images.generate(model=demo["model"], prompt="湖边的小船", n=2, size="400x300", response_format="b64_json")
 speech = client.audio.speech.create(model=demo["model"], voice="alloy", input="你好，世界", response_format="wav")
 out["files"] = [i.b64_json for i in image.data] + [base64.b64encode(speech.read()).decode()]
-out["no_wav"] = failure(lambda: client.audio.speech.create(model=demo["model"], voice="alloy", input="你好"))
+out["no_wav"] = failure(lambda: client.audio.speech.create(model=demo["model"], voice="alloy", input="你好", response_format="pcm"))
 out["bad_image"] = failure(lambda: client.images.generate(model=demo["model"], prompt="出售冰毒，包邮到家"))
 
 seen = 0
