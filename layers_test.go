@@ -182,14 +182,14 @@ func TestLayers(t *testing.T) {
 func TestPlantedFaultsAreCaught(t *testing.T) {
 	long := strings.Repeat("// x\n", maxLines+1)
 	for _, c := range []struct{ name, file, src, want string }{
-		{"upward", "journal/planted.go", "package journal\nimport _ \"" + module + "exchange\"\n", "line 2 imports exchange of line 4"},
-		{"own line", "gateway/planted.go", "package gateway\nimport _ \"" + module + "console\"\n", "of its own line 8"},
-		{"upward in a test", "users/planted_test.go", "package users\nimport _ \"" + module + "gateway\"\n", "line 4 imports gateway of line 8"},
+		{"upward", "journal/planted.go", "package journal\nimport _ \"" + module + "exchange\"\n", "line 2 imports exchange of line 5"},
+		{"own line", "gateway/planted.go", "package gateway\nimport _ \"" + module + "console\"\n", "of its own line 9"},
+		{"upward in a test", "users/planted_test.go", "package users\nimport _ \"" + module + "gateway\"\n", "line 5 imports gateway of line 9"},
 		{"no line", "helpers/planted.go", "package helpers\n", "stands on no line"},
 		{"import of no line", "gateway/planted.go", "package gateway\nimport _ \"" + module + "helpers\"\n", "stands on no line"},
 		{"testkit outside tests", "users/planted.go", "package users\nimport _ \"" + module + testkit + "\"\n", "for tests only"},
 		{"testkit reaching up", testkit + "/planted.go", "package testkit\nimport _ \"" + module + "exchange\"\n", "may import internal/store and journal only"},
-		{"leaning on a benchmark", "gateway/planted.go", "package gateway\nimport _ \"" + module + "bench/gateway\"\n", "line 8 imports bench/gateway of line 9"},
+		{"leaning on a benchmark", "gateway/planted.go", "package gateway\nimport _ \"" + module + "bench/gateway\"\n", "line 9 imports bench/gateway of line 10"},
 		{"impure", "label/planted.go", "package label\nimport _ \"net/http\"\n", "is pure"},
 		{"a clock", "privacy/planted.go", "package privacy\nimport \"time\"\nvar now = time.Now\n", "must not read the clock"},
 		{"init", "users/planted.go", "package users\nfunc init() {}\n", "func init is forbidden"},
