@@ -17,7 +17,7 @@ func (l *Ledger) Forget(ctx context.Context, subject string) error {
 	if subject == "" {
 		return nil
 	}
-	n, err := store.Row[int64](ctx, l.db.R, `SELECT COUNT(*) FROM content_item WHERE subject = $1`, subject)
+	n, err := store.Row[int64](ctx, l.db.R, `SELECT (SELECT COUNT(*) FROM content_item WHERE subject = $1) + (SELECT COUNT(*) FROM content_job WHERE subject = $2)`, subject, subject)
 	if err != nil || n == 0 {
 		return err
 	}
@@ -29,7 +29,7 @@ func (l *Ledger) Forget(ctx context.Context, subject string) error {
 		Events: []journal.Event{{Who: journal.Actor{Kind: "system", ID: "content"}, Verb: journal.ContentErased, Ref: journal.Ref{Kind: "user", ID: subject}, Body: body}},
 		Apply: func(ctx context.Context, tx *sql.Tx) error {
 			for _, q := range []string{`DELETE FROM content_text WHERE id IN (SELECT id FROM content_item WHERE subject = $1)`,
-				`DELETE FROM content_kept WHERE id IN (SELECT id FROM content_item WHERE subject = $1)`, `UPDATE content_item SET subject = '' WHERE subject = $1`} {
+				`DELETE FROM content_kept WHERE id IN (SELECT id FROM content_item WHERE subject = $1)`, `UPDATE content_item SET subject = '' WHERE subject = $1`, `UPDATE content_job SET subject = '' WHERE subject = $1`} {
 				if _, err := tx.ExecContext(ctx, q, subject); err != nil {
 					return err
 				}
@@ -45,7 +45,7 @@ func (l *Ledger) Forget(ctx context.Context, subject string) error {
 // Purge deletes kept bytes whose time is over, forgets users who have been erased while an exchange of theirs was running, and empties the recipients of
 // unlabelled deliveries that need be kept no longer and whose user has been erased. It returns how many contents lost their kept bytes. A job calls it.
 func (l *Ledger) Purge(ctx context.Context) (int64, error) {
-	subjects, err := store.Rows[string](ctx, l.db.R, `SELECT DISTINCT subject FROM content_item WHERE subject <> '' AND subject IN (SELECT subject FROM subject_key WHERE destroyed_at > 0)`)
+	subjects, err := store.Rows[string](ctx, l.db.R, `SELECT subject FROM (SELECT subject FROM content_item UNION SELECT subject FROM content_job) AS known WHERE subject <> '' AND subject IN (SELECT subject FROM subject_key WHERE destroyed_at > 0)`)
 	if err != nil {
 		return 0, fmt.Errorf("content: purge: %w", err)
 	}

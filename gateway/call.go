@@ -77,15 +77,16 @@ type call struct {
 	implicit string // see Gateway.implicit
 	input    string // commitment to the request
 
-	said     []string            // what people read, one a choice
-	items    []content.Item      // generated files and texts, for the ledger
-	hosted   []made              // those that the answer names by their address
-	worst    moderation.Decision // about the words of an answer with files
-	form     *form               // the request as it came, where it is no JSON
-	function string              // of the service that the call belongs to; empty: none that is declared
-	consent  string              // to have a face or voice edited, as the call names it
-	tool     bool                // its function needs no conspicuous label: the interface offers a tool and says so
-	filed    []exchange.File     // that came or were generated, as the record has them
+	said     []string                             // what people read, one a choice
+	items    []content.Item                       // generated files and texts, for the ledger
+	also     func(context.Context, *sql.Tx) error // what else the transaction that closes the exchange writes
+	hosted   []made                               // those that the answer names by their address
+	worst    moderation.Decision                  // about the words of an answer with files
+	form     *form                                // the request as it came, where it is no JSON
+	function string                               // of the service that the call belongs to; empty: none that is declared
+	consent  string                               // to have a face or voice edited, as the call names it
+	tool     bool                                 // its function needs no conspicuous label: the interface offers a tool and says so
+	filed    []exchange.File                      // that came or were generated, as the record has them
 
 	alibaba    string    // action that was asked for, when the call came so
 	heightened string    // the measure by which the service follows a stricter profile
@@ -293,6 +294,17 @@ func (g *Gateway) finish(c *call, record exchange.Record, kept *exchange.Content
 	if len(c.items) > 0 {
 		also = g.o.Contents.Insert(c.items...)
 	}
+	if c.also != nil {
+		before := also
+		also = func(ctx context.Context, tx *sql.Tx) error {
+			if before != nil {
+				if err := before(ctx, tx); err != nil {
+					return err
+				}
+			}
+			return c.also(ctx, tx)
+		}
+	}
 	if err := g.o.Exchanges.FinishWith(ctx, record, c.vaultKey, kept, also); err != nil {
 		return err
 	}
@@ -354,6 +366,8 @@ func (g *Gateway) answer(c *call) {
 		g.upstreamRefused(c, response.Refusal)
 	case response.StatusCode != http.StatusOK:
 		g.passError(c, response)
+	case c.op.name == "video":
+		g.deliverJob(ctx, c, response)
 	case c.op.media != "":
 		g.deliverMedia(ctx, c, response)
 	case c.op.name == "transcription":

@@ -193,6 +193,9 @@ func (c *call) takeFiles(compressed bool) *Interruption {
 		return c.soundFormat(compressed)
 	}
 	if c.form == nil {
+		if at := c.request.doc.member(0, "input_reference"); c.op.media == "video" && at >= 0 && c.request.doc.nodes[at].kind != isNull {
+			return problem(http.StatusBadRequest, "unscreenable_content", "input_reference", "send the file that the film starts from as a part of a form (multipart/form-data), so that it can be looked at")
+		}
 		return nil
 	}
 	for _, p := range c.form.parts {
@@ -201,8 +204,11 @@ func (c *call) takeFiles(compressed bool) *Interruption {
 		}
 		format, ok := label.FormatOf(carrier.Bytes(p.value))
 		want := "image"
-		if c.op.name == "transcription" {
+		switch {
+		case c.op.name == "transcription":
 			want = "audio"
+		case c.op.media == "video" && ok && format.Medium == "video":
+			want = "video"
 		}
 		switch {
 		case len(p.value) == 0:

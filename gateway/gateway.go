@@ -168,9 +168,10 @@ func (g *Gateway) Handler() http.Handler {
 	}
 	g.detachedRoutes(mux)
 	g.functionRoutes(mux)
+	g.videoRoutes(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		hangUp(w, r)
-		writeError(w, problem(http.StatusNotFound, "unknown_path", "", "there is no "+clip(r.Method+" "+r.URL.Path, 120)+" here; hegui serves /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/images/…, /v1/audio/… and /v1/models"), "")
+		writeError(w, problem(http.StatusNotFound, "unknown_path", "", "there is no "+clip(r.Method+" "+r.URL.Path, 120)+" here; hegui serves /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/images/…, /v1/audio/…, /v1/videos and /v1/models"), "")
 	})
 	return mux
 }

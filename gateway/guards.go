@@ -140,7 +140,7 @@ func read(_ context.Context, g *Gateway, c *call) *Interruption {
 	}
 	c.request.probe = c.probe
 	raw := c.body.Bytes()
-	if c.op.form {
+	if c.op.form && !(c.op.media == "video" && !strings.HasPrefix(c.r.Header.Get("Content-Type"), "multipart/")) { // films are asked for in either form
 		var in *Interruption
 		if c.form, in = readForm(c.r.Header.Get("Content-Type"), raw); in != nil {
 			return in

@@ -33,6 +33,7 @@ func operations() []operation {
 		{name: "image", path: "/images/generations", input: "prompt", media: "image"},
 		{name: "image_edit", path: "/images/edits", input: "prompt", media: "image", form: true},
 		{name: "image_variation", path: "/images/variations", input: "image", media: "image", form: true},
+		{name: "video", path: "/videos", input: "prompt", media: "video", form: true},
 		{name: "speech", path: "/audio/speech", input: "input", media: "audio"},
 		{name: "transcription", path: "/audio/transcriptions", input: "file", form: true},
 	}

@@ -29,8 +29,8 @@ func art12() []Control {
 	}, {
 		Duty:    "L12-04",
 		Control: Bilingual{"视频起始画面加注不少于 2 秒，播放周边有显著提示。", "The opening frame of a video is labelled for at least 2 s, with a notice around the player."},
-		NotYet: &Bilingual{"本版本不转发视频。提供视频生成的，请自行加注并在播放周边提示。",
-			"This version passes no video on. If you offer video generation, label it yourself and put a notice around the player."},
+		Fresh:   Window,
+		Check:   fileLabels("video", "视频", "films"),
 	}, {
 		Duty:    "L12-05",
 		Control: Bilingual{"界面持续显示标识，客户端版本逐一确认。", "The interface shows the label all the time; each client version attests it."},

@@ -170,6 +170,9 @@ func TestChecks(t *testing.T) {
 		{"L12-01", "self-test failed", failing("label"), Breach, "self-test of label failed"},
 		{"L12-01", "self-test stale", stale, Unknown, "counts for"},
 
+		{"L12-04", "no films", good, Unknown, "No films were generated"},
+		{"L12-04", "words on the opening", func(w *world) { w.file("video", "mark", `{"Label":"1"}`) }, Met, "with an explicit label: 1"},
+		{"L12-04", "one without", func(w *world) { w.file("video", "none", "") }, Breach, "without explicit label: 1"},
 		{"L12-05", "no functions declared", good, Notice, "declares no functions"},
 		{"L12-05", "decided, nothing owed", decided, Met, "Nothing in the last 24 h had to be told by an interface"},
 		{"L12-05", "no name", func(w *world) { decided(w); w.fn.Owes("demo", "app", "", function.Notice) }, Breach, "did not name itself"},
@@ -335,6 +338,7 @@ func TestRegisterOfAGoodDay(t *testing.T) {
 	w := newWorld(t)
 	good(w)
 	w.file("audio", "rhythm", `{"Label":"1"}`)
+	w.file("video", "mark", `{"Label":"1"}`)
 	statuses := map[Status]int{}
 	for _, r := range Run(t.Context(), w.evidence()) {
 		f := r.Finding
@@ -346,7 +350,7 @@ func TestRegisterOfAGoodDay(t *testing.T) {
 			t.Errorf("%s is %s: %s %v", r.Duty.ID, f.Status, f.Summary.EN, f.Facts)
 		}
 	}
-	if fmt.Sprint(statuses[Met], statuses[NotYet]) != "10 59" {
+	if fmt.Sprint(statuses[Met], statuses[NotYet]) != "11 58" {
 		t.Errorf("statuses: %v", statuses)
 	}
 }
