@@ -68,3 +68,20 @@ func TestFunctionsInBrowser(t *testing.T) {
 		}
 	}
 }
+
+// What came with a request is told on its page, and nothing of what it shows.
+func TestFilesOfAnExchange(t *testing.T) {
+	b := testkit.OpenBrowser(t)
+	d := newDesk(t)
+	ids := d.seed(2)
+	tab := d.tab(b, t, "zh")
+	for _, lang := range []string{"zh", "en"} {
+		for look, suffix := range map[testkit.Look]string{testkit.Desktop: "", testkit.Phone: "-phone"} {
+			tab.As(look)
+			tab.Go(d.url + "/exchanges/" + ids[0] + "?lang=" + lang)
+			tab.Fits()
+			tab.Wants("docx", "eyes", "chart.emf", "001191110000EXAMPLE00F00000")
+			tab.Shot("console-exchange-files-" + lang + suffix)
+		}
+	}
+}

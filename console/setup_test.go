@@ -287,6 +287,8 @@ func (d *desk) seed(n int) []string {
 		switch i % 6 {
 		case 1:
 			r.Verdict, r.Total = exchange.Mask, 1
+			r.Files = []exchange.File{{Where: "in", Channel: "messages[0].content[1].file", Kind: "docx", Bytes: 48210, Commitment: "hmac:" + strings.Repeat("5a", 32), Words: 912, Pictures: 2, Detectors: []string{"eyes"},
+				Unchecked: "word/media/chart.emf: the file is of no kind that is known here", Label: "compliant", ProducedBy: "001191110000EXAMPLE00F00000"}, {Where: "in", Channel: "messages[0].content[2].file", Kind: "png", Bytes: 9000, Commitment: "hmac:" + strings.Repeat("6b", 32), Recalled: true}}
 			r.Findings = []exchange.Finding{{Where: "in", Channel: "message:0", Category: "mobile", Tier: "mask", Detector: "privacy", Artefact: "privacy/2", Entry: "mobile", Start: 36, End: 47}}
 		case 3:
 			r.Verdict, r.Label, r.Output, r.Route, r.Code, r.Reason, r.Total = exchange.Refuse, "none", "", "", "content_filter", "The request asks for what the lexicon blocks.", 1

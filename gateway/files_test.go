@@ -15,6 +15,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -287,5 +288,14 @@ func TestFilesOfForms(t *testing.T) {
 	h.gateway.o.Blocked = nil
 	if r := h.post("/v1/images/generations", `{"model":"m","prompt":"a lake"}`); r.status != 503 || r.code() != "guard_unavailable" {
 		t.Errorf("%d %.300s", r.status, r.body)
+	}
+}
+
+func TestPublicAddresses(t *testing.T) {
+	for address, want := range map[string]bool{"93.184.216.34": true, "2606:2800:220:1::1": true, "100.100.100.200": false, "169.254.169.254": false, "10.0.0.1": false, "127.0.0.1": false,
+		"0.1.2.3": false, "198.18.0.1": false, "64:ff9b::7f00:1": false, "2002:7f00:1::": false, "::1": false, "fd00::1": false, "::127.0.0.1": false, "224.0.0.1": false} {
+		if got := public(netip.MustParseAddr(address)); got != want {
+			t.Errorf("%s: %t", address, got)
+		}
 	}
 }

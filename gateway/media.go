@@ -348,7 +348,7 @@ func fetch(ctx context.Context, address string, of *http.Request) ([]byte, error
 		if err != nil {
 			return err
 		}
-		if ip := ap.Addr().Unmap(); !own && (ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast()) {
+		if ip := ap.Addr().Unmap(); !own && (!public(ip)) {
 			return errors.New("the address lies in a private network")
 		}
 		return nil
@@ -375,6 +375,20 @@ func fetch(ctx context.Context, address string, of *http.Request) ([]byte, error
 		return nil, fmt.Errorf("the file that upstream names has more than %d bytes", maxFile)
 	}
 	return b, nil
+}
+
+// public tells the addresses of the open network. Besides those that netip knows: carriers' and clouds' own (100.64.0.0/10, where Alibaba Cloud's metadata
+// lie), benchmarks, protocols' assignments, what is reserved, and IPv6 forms that hold an IPv4 address, whichever it is.
+func public(ip netip.Addr) bool {
+	if ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast() {
+		return false
+	}
+	for _, net := range []string{"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "::/96"} {
+		if netip.MustParsePrefix(net).Contains(ip) {
+			return false
+		}
+	}
+	return true
 }
 
 // plainURL is an error without the address, which may carry a signature.
