@@ -277,8 +277,8 @@ func (g *Gateway) labelToolFile(w http.ResponseWriter, c *call) {
 		return
 	}
 	out := c.body.Bytes()
-	if seen := label.LookExplicit(f, g.o.Film); seen.Sign == "" || seen.Sign == label.SignNone {
-		marked, sign, err := label.Mark(f, label.Explicit{Image: mark.Options{At: mark.Position(c.service.Media.Mark)}, Tools: g.o.Film})
+	if seen := label.LookExplicit(c.r.Context(), f); seen.Sign == "" || seen.Sign == label.SignNone {
+		marked, sign, err := label.Mark(c.r.Context(), f, label.Explicit{Image: mark.Options{At: mark.Position(c.service.Media.Mark)}})
 		if err != nil {
 			writeError(w, problem(http.StatusBadRequest, "label_failed", "", "no label can be put on this file: "+err.Error()), "")
 			return

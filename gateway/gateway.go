@@ -22,7 +22,6 @@ import (
 	"github.com/hegui/hegui/function"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/label"
-	"github.com/hegui/hegui/label/film"
 	"github.com/hegui/hegui/media"
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/screening"
@@ -54,8 +53,8 @@ type Options struct {
 	Files   []moderation.FileDetector
 	Blocked func(file []byte) (entry, category string, ok bool)
 
-	// Film marks film and compressed sound; nil: ffmpeg is not there, and such files get no mark.
-	Film *film.Tools
+	// Film says that the commands are there which mark film and compressed sound; without them such files do not leave.
+	Film bool
 
 	// LabelKey signs labels of generated content; nil: they are not signed.
 	LabelKey *label.SigningKey

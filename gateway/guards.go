@@ -150,7 +150,7 @@ func read(_ context.Context, g *Gateway, c *call) *Interruption {
 	if in := c.request.parse(c.op, raw); in != nil {
 		return in
 	}
-	if in := c.takeFiles(g.o.Film != nil); in != nil {
+	if in := c.takeFiles(g.o.Film); in != nil {
 		return in
 	}
 	c.stream = c.request.stream

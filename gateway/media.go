@@ -58,7 +58,7 @@ func (c *call) uncheckedFiles() error {
 }
 
 // labelFile puts both labels on a generated file and notes it for the ledger. An error means that it does not leave.
-func (g *Gateway) labelFile(c *call, raw []byte) (made, error) {
+func (g *Gateway) labelFile(ctx context.Context, c *call, raw []byte) (made, error) {
 	m := made{id: c.content, sign: label.SignUI}
 	if len(c.items) > 0 {
 		m.id = store.NewID()
@@ -69,8 +69,11 @@ func (g *Gateway) labelFile(c *call, raw []byte) (made, error) {
 		return m, label.ErrUnknownFormat
 	}
 	enforced := c.service.Modes.Label.Act != "observe"
+	if enforced && c.service.Label != label.UI && !g.o.Film && (format.Medium == "video" || format.Medium == "audio" && format.Name != "wav") {
+		return m, label.ErrTool
+	}
 	if enforced && c.service.Label != label.UI {
-		marked, sign, err := label.Mark(f, label.Explicit{Image: mark.Options{At: mark.Position(c.service.Media.Mark)}, Tools: g.o.Film})
+		marked, sign, err := label.Mark(ctx, f, label.Explicit{Image: mark.Options{At: mark.Position(c.service.Media.Mark)}})
 		if err != nil {
 			return m, err
 		}
@@ -150,12 +153,12 @@ func (g *Gateway) deliverMedia(ctx context.Context, c *call, response *upstream.
 	var out []byte
 	kind := "application/json"
 	if c.op.media == "audio" {
-		out, kind, err = g.speech(c, raw)
+		out, kind, err = g.speech(ctx, c, raw)
 	} else {
 		out, err = g.images(ctx, c, response, raw)
 	}
 	switch {
-	case errors.Is(err, errUnchecked), errors.Is(err, errOutage), errors.Is(err, label.ErrNoSign), errors.Is(err, label.ErrUnknownFormat):
+	case errors.Is(err, errUnchecked), errors.Is(err, errOutage), errors.Is(err, label.ErrNoSign), errors.Is(err, label.ErrTool), errors.Is(err, label.ErrUnknownFormat):
 		g.withheld(c, err)
 		return
 	case err != nil:
@@ -223,8 +226,8 @@ func (g *Gateway) withheld(c *call, err error) {
 }
 
 // speech labels a recording. What is spoken is the text of the request, which was screened.
-func (g *Gateway) speech(c *call, raw []byte) ([]byte, string, error) {
-	m, err := g.labelFile(c, raw)
+func (g *Gateway) speech(ctx context.Context, c *call, raw []byte) ([]byte, string, error) {
+	m, err := g.labelFile(ctx, c, raw)
 	if err != nil {
 		return nil, "", err
 	}
@@ -267,7 +270,7 @@ func (g *Gateway) images(ctx context.Context, c *call, response *upstream.Respon
 		if failed = g.lookAtMade(ctx, c, o, fmt.Sprintf("data[%d].file", len(c.items)), file); failed != nil || c.cuts != "" {
 			return false
 		}
-		m, err := g.labelFile(c, file)
+		m, err := g.labelFile(ctx, c, file)
 		if err != nil {
 			failed = err
 			return false

@@ -177,10 +177,10 @@ func (g *Gateway) fetchFilm(c *call, job content.Job) {
 	o := g.newOutput(ctx, c)
 	var m made
 	if err = g.lookAtMade(ctx, c, o, "file", raw); err == nil && c.cuts == "" {
-		m, err = g.labelFile(c, raw)
+		m, err = g.labelFile(ctx, c, raw)
 	}
 	switch {
-	case errors.Is(err, errUnchecked), errors.Is(err, errOutage), errors.Is(err, label.ErrNoSign), errors.Is(err, label.ErrUnknownFormat):
+	case errors.Is(err, errUnchecked), errors.Is(err, errOutage), errors.Is(err, label.ErrNoSign), errors.Is(err, label.ErrTool), errors.Is(err, label.ErrUnknownFormat):
 		g.withheld(c, err)
 		return
 	case err != nil:

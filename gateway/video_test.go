@@ -60,13 +60,12 @@ func (h *harness) about(method, path, key string) reply {
 }
 
 func TestFilms(t *testing.T) {
-	tools, err := film.Find()
-	if err != nil {
+	if film.Ready() != nil {
 		testkit.Missing(t, "ffmpeg", "install ffmpeg")
 	}
 	var fetched atomic.Int64
 	h := setup(t, cinema(t, &fetched), passing)
-	h.gateway.o.Film = tools
+	h.gateway.o.Film = true
 	r := h.post("/v1/videos", `{"model":"m","prompt":"a lake, call 13812345678","seconds":"4"}`)
 	if r.status != 200 || !strings.Contains(r.body, `"id":"video_1"`) {
 		t.Fatalf("%d %s", r.status, r.body)
@@ -116,22 +115,21 @@ func TestFilms(t *testing.T) {
 
 // What cannot be marked or looked at does not leave.
 func TestFilmsThatDoNotLeave(t *testing.T) {
-	tools, err := film.Find()
-	if err != nil {
+	if film.Ready() != nil {
 		testkit.Missing(t, "ffmpeg", "install ffmpeg")
 	}
 	for name, x := range map[string]struct {
 		change func(*service.Service)
-		tools  *film.Tools
+		film   bool
 		status int
 		code   string
 	}{
-		"nobody looks": {nil, tools, 400, "unscreenable_content"},
-		"no ffmpeg":    {passing, nil, 500, "label_failed"},
+		"nobody looks": {nil, true, 400, "unscreenable_content"},
+		"no ffmpeg":    {passing, false, 500, "label_failed"},
 	} {
 		var fetched atomic.Int64
 		h := setup(t, cinema(t, &fetched), x.change)
-		h.gateway.o.Film = x.tools
+		h.gateway.o.Film = x.film
 		if r := h.post("/v1/videos", `{"model":"m","prompt":"a lake"}`); r.status != 200 {
 			t.Fatalf("%d %s", r.status, r.body)
 		}

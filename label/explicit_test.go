@@ -57,10 +57,10 @@ func TestBothLabels(t *testing.T) {
 		file []byte
 		sign Sign
 	}{"png": {picture(t, 640, 400), SignMark}, "wav": {recording(t, 3), SignRhythm}} {
-		if seen := LookExplicit(carrier.Bytes(x.file), nil); seen.Sign != SignNone || !seen.Looked {
+		if seen := LookExplicit(t.Context(), carrier.Bytes(x.file)); seen.Sign != SignNone || !seen.Looked {
 			t.Errorf("%s, plain: %+v", name, seen)
 		}
-		marked, sign, err := Mark(carrier.Bytes(x.file), Explicit{})
+		marked, sign, err := Mark(t.Context(), carrier.Bytes(x.file), Explicit{})
 		if err != nil || sign != x.sign {
 			t.Fatalf("%s: %s %v", name, sign, err)
 		}
@@ -75,10 +75,10 @@ func TestBothLabels(t *testing.T) {
 		if r := Verify(carrier.Bytes(out.Bytes())); r.Verdict != Compliant || r.Labels[0].Value != l {
 			t.Errorf("%s: %+v", name, r)
 		}
-		if seen := LookExplicit(carrier.Bytes(out.Bytes()), nil); seen.Sign != x.sign || seen.Short || seen.Detail == "" {
+		if seen := LookExplicit(t.Context(), carrier.Bytes(out.Bytes())); seen.Sign != x.sign || seen.Short || seen.Detail == "" {
 			t.Errorf("%s: %+v", name, seen)
 		}
-		again, _, err := Mark(carrier.Bytes(out.Bytes()), Explicit{})
+		again, _, err := Mark(t.Context(), carrier.Bytes(out.Bytes()), Explicit{})
 		if err != nil || again.Size() != int64(out.Len()) {
 			t.Errorf("%s is marked again: %d, was %d, %v", name, again.Size(), out.Len(), err)
 		}
@@ -86,20 +86,23 @@ func TestBothLabels(t *testing.T) {
 }
 
 func TestNoSign(t *testing.T) {
-	if _, _, err := Mark(carrier.Bytes([]byte("fLaC\x80\x00\x00\x22aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")), Explicit{}); !errors.Is(err, ErrNoSign) {
+	if _, _, err := Mark(t.Context(), carrier.Bytes([]byte("fLaC\x80\x00\x00\x22aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")), Explicit{}); err == nil {
+		t.Error("a recording without sound was marked")
+	}
+	if _, _, err := Mark(t.Context(), carrier.Bytes([]byte("<!doctype html><html><body>x</body></html>")), Explicit{}); !errors.Is(err, ErrNoSign) {
 		t.Error(err)
 	}
-	if _, _, err := Mark(carrier.Bytes([]byte("\x00nothing that is known")), Explicit{}); !errors.Is(err, ErrUnknownFormat) {
+	if _, _, err := Mark(t.Context(), carrier.Bytes([]byte("\x00nothing that is known")), Explicit{}); !errors.Is(err, ErrUnknownFormat) {
 		t.Error(err)
 	}
-	if _, _, err := Mark(carrier.Bytes([]byte("GIF89a")), Explicit{}); err == nil {
+	if _, _, err := Mark(t.Context(), carrier.Bytes([]byte("GIF89a")), Explicit{}); err == nil {
 		t.Error("half a GIF was marked")
 	}
 	var b bytes.Buffer
 	if err := gif.Encode(&b, image.NewPaletted(image.Rect(0, 0, 8, 8), color.Palette{color.Black, color.White}), nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Mark(carrier.Bytes(b.Bytes()), Explicit{}); err == nil {
+	if _, _, err := Mark(t.Context(), carrier.Bytes(b.Bytes()), Explicit{}); err == nil {
 		t.Error("a picture of 8 pixels was marked")
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +13,6 @@ import (
 	"github.com/hegui/hegui/internal/store"
 	"github.com/hegui/hegui/label"
 	"github.com/hegui/hegui/label/carrier"
-	"github.com/hegui/hegui/label/film"
 	"github.com/hegui/hegui/label/mark"
 )
 
@@ -253,7 +253,7 @@ Examples:
   hegui label add picture.jpg --in-place --data ./hegui-data`
 }
 
-func (c labelAddCmd) Run(o out) error {
+func (c labelAddCmd) Run(ctx context.Context, o out) error {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -296,11 +296,11 @@ func (c labelAddCmd) Run(o out) error {
 		if _, err := label.Write(f, l, source); err != nil { // before anything is drawn: it may be somebody else's
 			return nil, err
 		}
-		e := label.Explicit{Image: mark.Options{SameFormat: true}, Tools: filmTools()}
+		e := label.Explicit{Image: mark.Options{SameFormat: true}}
 		if c.Explicit != "auto" {
 			e.Image.At = mark.Position(c.Explicit)
 		}
-		marked, sign, err := label.Mark(f, e)
+		marked, sign, err := label.Mark(ctx, f, e)
 		switch {
 		case errors.Is(err, label.ErrNoSign):
 			marked, sign = f, label.SignUI
@@ -310,15 +310,6 @@ func (c labelAddCmd) Run(o out) error {
 		done.Sign = sign
 		return label.Write(marked, l, source)
 	})
-}
-
-// filmTools are the commands that mark film and compressed sound; nil where they are not installed.
-func filmTools() *film.Tools {
-	t, err := film.Find()
-	if err != nil {
-		return nil
-	}
-	return t
 }
 
 // signingKey reads a key that signs labels.

@@ -58,7 +58,7 @@ func (c labelAuditCmd) Run(ctx context.Context, o out) error {
 			sum := sha256.Sum256(b)
 			s.Hash, s.Bytes = hex.EncodeToString(sum[:]), int64(len(b))
 			r := label.Verify(carrier.Bytes(b))
-			s.Verdict, s.Format, s.Explicit = r.Verdict, r.Format, label.LookExplicit(carrier.Bytes(b), filmTools())
+			s.Verdict, s.Format, s.Explicit = r.Verdict, r.Format, label.LookExplicit(ctx, carrier.Bytes(b))
 			if l, ok := r.Label(); ok {
 				s.Label = l.Value
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -34,7 +35,7 @@ type verified struct {
 	Signature *label.Signature `json:"signature,omitempty"` // in ReservedCode1 of the label that counts
 }
 
-func (c labelVerifyCmd) Run(o out) error {
+func (c labelVerifyCmd) Run(ctx context.Context, o out) error {
 	files, err := expand(c.Files)
 	if err != nil {
 		return err
@@ -54,7 +55,7 @@ func (c labelVerifyCmd) Run(o out) error {
 	bar := newBar(o.stderr, len(files))
 	for _, path := range files {
 		bar.at(path)
-		v := verifyFile(path)
+		v := verifyFile(ctx, path)
 		if there, ok := v.Label(); ok {
 			if s, ok := there.Value.CheckSignature(keys); ok {
 				v.Signature = &s
@@ -79,13 +80,13 @@ func (c labelVerifyCmd) Run(o out) error {
 	return exitError(worst)
 }
 
-func verifyFile(path string) verified {
+func verifyFile(ctx context.Context, path string) verified {
 	f, file, err := openFile(path)
 	if err != nil {
 		return verified{File: path, Explicit: label.Seen{Sign: label.SignNone}, Report: label.Report{Verdict: label.Inconclusive, Labels: []label.Found{}, Faults: []label.Fault{}, Reason: err.Error(), Err: err}}
 	}
 	defer func() { _ = f.Close() }()
-	return verified{File: path, Explicit: label.LookExplicit(file, filmTools()), Report: label.Verify(file)}
+	return verified{File: path, Explicit: label.LookExplicit(ctx, file), Report: label.Verify(file)}
 }
 
 // verified prints what is known of a file.

@@ -29,6 +29,7 @@ import (
 	"github.com/hegui/hegui/gateway"
 	"github.com/hegui/hegui/journal"
 	"github.com/hegui/hegui/label"
+	"github.com/hegui/hegui/label/film"
 	"github.com/hegui/hegui/media"
 	"github.com/hegui/hegui/moderation"
 	"github.com/hegui/hegui/obligation"
@@ -232,7 +233,7 @@ func startServer(ctx context.Context, c configFile, role string, o out, begun ti
 		}
 	}
 	sv.media = media.NewReader(filepath.Join(c.Data, "cache", "pdfium"))
-	sv.gateway, err = gateway.New(gateway.Options{Film: filmTools(), LabelKey: labelKey, Functions: in.functions, Media: sv.media, Files: eyes, Blocked: blocked, Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
+	sv.gateway, err = gateway.New(gateway.Options{Film: film.Ready() == nil, LabelKey: labelKey, Functions: in.functions, Media: sv.media, Files: eyes, Blocked: blocked, Journal: in.journal, Vault: in.vault, Exchanges: in.exchanges, Services: in.services,
 		Users: in.users, Pool: sv.pool, Lexicon: sv.lexicon.Load, Policy: sv.policy.Load, PortalURL: sv.portalURL, Log: sv.log, Metrics: metrics,
 		Detectors: judges, Answers: in.answers, Contents: in.content, Heightened: in.emergency.Profile, Screenings: screenings, Classifiers: sv.watcher.Detectors, Ended: sv.ended})
 	if err != nil {

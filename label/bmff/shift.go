@@ -1,6 +1,7 @@
 package bmff
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"slices"
@@ -9,29 +10,33 @@ import (
 )
 
 // shift tells where bytes of the original stand in the edited file.
-type shift struct{ changes []carrier.Change }
+type shift struct {
+	ends  []int64 // where the changed stretches of the original end, in order
+	moved []int64 // by how much what is behind each has moved
+}
 
 func newShift(changes []carrier.Change) (s shift) {
+	changes = slices.Clone(changes)
+	slices.SortFunc(changes, func(a, b carrier.Change) int { return cmp.Compare(a.At+a.Remove, b.At+b.Remove) })
+	sum := int64(0)
 	for _, c := range changes {
-		if int64(len(c.Insert)) != c.Remove {
-			s.changes = append(s.changes, c)
+		if more := int64(len(c.Insert)) - c.Remove; more != 0 {
+			sum += more
+			s.ends, s.moved = append(s.ends, c.At+c.Remove), append(s.moved, sum)
 		}
 	}
 	return s
 }
 
 // moves tells whether something stands elsewhere.
-func (s shift) moves() bool { return len(s.changes) > 0 }
+func (s shift) moves() bool { return len(s.ends) > 0 }
 
 // of is the new place of a place.
 func (s shift) of(at int64) int64 {
-	moved := at
-	for _, c := range s.changes {
-		if at >= c.At+c.Remove {
-			moved += int64(len(c.Insert)) - c.Remove
-		}
+	if k, _ := slices.BinarySearch(s.ends, at+1); k > 0 {
+		return at + s.moved[k-1]
 	}
-	return moved
+	return at
 }
 
 // table is a box that lists places in the file: chunks of samples (stco, co64) or data about them (saio).

@@ -1,470 +1,356 @@
-// Package film puts visible marks on film and audible ones on compressed sound, and looks for them, by the commands ffmpeg and ffprobe
-// (GB 45438-2025 5.3, 5.4). Without them nothing is marked: the error says what to install.
-//
-// Files come from anywhere, so the commands read nothing but the one file: no lists, no network, one known container, a time limit, a folder of
-// its own that is removed. What comes back has been looked at again and carries the mark.
+// Package film puts marks that people see on films and marks that they hear into compressed sound (GB 45438-2025 5.4, 5.3), with the commands
+// ffmpeg and ffprobe, 5.1 or later, where they are installed; ErrTool where they are not. Of a film only the opening is encoded anew, up to the first key
+// frame behind the mark; all other frames, all other tracks, times and metadata stay byte for byte.
 package film
 
 import (
 	"bytes"
 	"context"
-	"encoding/json"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"image/png"
-	"io"
+	"math"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/hegui/hegui/label/bmff"
 	"github.com/hegui/hegui/label/carrier"
 	"github.com/hegui/hegui/label/mark"
 	"github.com/hegui/hegui/label/sound"
+	"github.com/hegui/hegui/label/stream"
 )
 
-// Seconds is how long the opening mark stands; the rule asks for 2 (5.4), the rest is room for players that begin a little late. Ours.
-const Seconds = 2.5
+// LeastSeconds is how long the mark stands on the opening at least (GB 45438-2025 5.4).
+const LeastSeconds = 2
 
-// Bounds. Ours.
+// Numbers that are ours.
 const (
-	timeLimit = 20 * time.Minute
-	maxSide   = 8192
-	maxOutput = 4 << 30
+	usualSeconds = 2.5  // so that a film that loses a few frames still has its 2 s
+	longestHead  = 60.0 // seconds that are encoded anew unless more is allowed
+	mostChecked  = 300  // frames behind the opening that are decoded before and after
 )
 
-// ErrMissing says that the commands are not there.
-var ErrMissing = errors.New("film: ffmpeg and ffprobe are needed for this and are not installed here (Debian, Ubuntu: apt-get install ffmpeg)")
+// ErrLong says that more would have to be encoded anew than is allowed.
+var ErrLong = errors.New("film: there is no key frame to cut at")
 
-// ErrCheck says that the mark was written and is not found again; the file is not given out.
-var ErrCheck = errors.New("film: the mark was written and cannot be found again")
+// Options of a mark; zero values are the usual ones.
+type Options struct {
+	Mark    mark.Options
+	Sound   sound.Options // of recordings without pictures
+	Seconds float64       // on the opening, at least LeastSeconds; 2.5
+	Always  bool          // on every picture: all of the film is encoded anew
+	Whole   bool          // encode all anew where the opening alone cannot be
+	Limits  Limits
+}
 
-// Tools are the two commands.
-type Tools struct{ ffmpeg, ffprobe string }
+// Report is what was done.
+type Report struct {
+	Mark    mark.Report `json:"mark"`
+	Heard   bool        `json:"heard,omitempty"`   // the mark is one that is heard
+	Seconds float64     `json:"seconds"`           // for which the mark stands
+	Anew    int         `json:"anew"`              // frames encoded anew
+	Frames  int         `json:"frames"`            // of the film, as far as it was read
+	Already bool        `json:"already,omitempty"` // it was there, nothing was done
+}
 
-// Find looks for the commands; ErrMissing when one is not there.
-func Find() (*Tools, error) {
-	t := &Tools{}
-	for name, at := range map[string]*string{"ffmpeg": &t.ffmpeg, "ffprobe": &t.ffprobe} {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			return nil, ErrMissing
+// Mark puts the mark on the opening of a film (mp4, mov, mkv, webm), or the rhythm or a clip before or behind a recording without pictures (mp3, aac, m4a,
+// ogg, flac, and films' containers). Of a film all stays byte for byte but the frames up to the first key frame behind the mark; the old file must stay open as long as
+// the new one is used. A recording is encoded anew with the codec, the rate, the channels and about the bit rate it had; what was kept without loss stays so to
+// the sample. A file that has the mark comes back as it was, and what comes back has a mark that was seen or heard again. Errors are ErrTool,
+// ErrFailed, ErrLong, those of packages mark and sound and of the context, and *carrier.Error.
+func Mark(ctx context.Context, f *carrier.File, format string, o Options) (*carrier.File, Report, error) {
+	if o.Seconds == 0 {
+		o.Seconds = usualSeconds
+	}
+	if !(o.Seconds >= LeastSeconds && o.Seconds <= 3600) {
+		return nil, Report{}, fmt.Errorf("film: %g seconds; the mark stands for at least %d (GB 45438-2025 5.4), at most 3600", o.Seconds, LeastSeconds)
+	}
+	j, err := start(ctx, f, format, o)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	defer j.close()
+	if t, ok := j.p.picture(); ok {
+		j.t = t
+		return j.markPicture(ctx)
+	}
+	return j.markSound(ctx)
+}
+
+// start opens a file for work.
+func start(ctx context.Context, f *carrier.File, format string, o Options) (j *job, err error) {
+	if demuxer(format) == "" {
+		return nil, unsupported("a file of kind %s", format)
+	}
+	w, err := open(o.Limits)
+	if err != nil {
+		return nil, err
+	}
+	j = &job{bench: w, f: f, format: format, o: o}
+	if j.path, err = j.put("film", f); err == nil {
+		j.p, err = j.probe(ctx, demuxer(format), j.path)
+	}
+	if err != nil {
+		j.close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// video reads the video track of a film.
+func video(f *carrier.File, format string, o Options) (*carrier.Video, error) {
+	switch format {
+	case "mp4", "mov":
+		return bmff.Video(f, format)
+	case "mkv", "webm":
+		if o.Always {
+			o.Seconds = math.Inf(1)
 		}
-		*at = path
+		return stream.Video(f, format, o.Seconds)
 	}
-	return t, nil
+	return nil, unsupported("the opening of %s is not edited here; MP4, MOV, MKV and WebM are", strings.ToUpper(format))
 }
 
-// kind is a container that is marked: what ffmpeg calls it when it reads and when it writes, and with which encoders.
-type kind struct {
-	demuxer, muxer, ext string
-	extra               []string
-}
-
-func kinds() map[string]kind {
-	return map[string]kind{
-		"mp3":  {"mp3", "mp3", "mp3", nil},
-		"aac":  {"aac", "adts", "aac", nil},
-		"m4a":  {"mov", "ipod", "m4a", []string{"-movflags", "+faststart"}},
-		"flac": {"flac", "flac", "flac", nil},
-		"ogg":  {"ogg", "ogg", "ogg", nil},
-		"mp4":  {"mov", "mp4", "mp4", []string{"-movflags", "+faststart+use_metadata_tags"}},
-		"mov":  {"mov", "mov", "mov", []string{"-movflags", "+faststart+use_metadata_tags"}},
-		"mkv":  {"matroska", "matroska", "mkv", nil},
-		"webm": {"matroska", "webm", "webm", nil},
-	}
-}
-
-// Marks tells whether a format (a carrier.Format's name) can be marked here.
-func Marks(format string) bool { _, ok := kinds()[format]; return ok }
-
-// stream is what ffprobe says of one.
-type stream struct {
-	Index  int    `json:"index"`
-	Type   string `json:"codec_type"`
-	Codec  string `json:"codec_name"`
-	Width  int    `json:"width"`
-	Height int    `json:"height"`
-	Rate   string `json:"bit_rate"`
-	Sample string `json:"sample_rate"`
-	Pixels string `json:"pix_fmt"`
-	Start  string `json:"start_time"`
-	Aspect string `json:"sample_aspect_ratio"`
-	Cover  struct {
-		Picture int `json:"attached_pic"`
-	} `json:"disposition"`
-	Side []struct {
-		Rotation float64 `json:"rotation"`
-	} `json:"side_data_list"`
-}
-
-// job is one file in a folder of its own.
+// job is one file that is worked on.
 type job struct {
-	t    *Tools
-	ctx  context.Context
-	dir  string
-	in   string
-	kind kind
-	name string // of the format
+	*bench
+	f       *carrier.File
+	format  string
+	o       Options
+	path    string // of a copy
+	p       *probed
+	t       track // the film, or the sound of a recording
+	v       *carrier.Video
+	n       int // frames encoded anew
+	checked int // frames behind them that are compared
 }
 
-// begin writes the file where the commands can read it. end removes everything.
-func (t *Tools) begin(f *carrier.File, format string) (j *job, end func(), err error) {
-	k, ok := kinds()[format]
-	if !ok {
-		return nil, nil, fmt.Errorf("film: files of format %s are not marked here", format)
+func (j *job) markPicture(ctx context.Context) (*carrier.File, Report, error) {
+	var r Report
+	fail := func(err error) (*carrier.File, Report, error) { return nil, r, err }
+	var err error
+	if j.v, err = video(j.f, j.format, j.o); err != nil {
+		return fail(err)
 	}
-	dir, err := os.MkdirTemp("", "hegui-film-")
-	if err != nil {
-		return nil, nil, fmt.Errorf("film: %w", err)
+	if err := j.suits(); err != nil {
+		return fail(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
-	end = func() { cancel(); _ = os.RemoveAll(dir) }
-	j = &job{t, ctx, dir, filepath.Join(dir, "in."+k.ext), k, format}
-	out, err := os.OpenFile(j.in, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
-	if err == nil {
-		_, err = io.Copy(out, f.Section(0, f.Size()))
-		err = errors.Join(err, out.Close())
-	}
-	if err != nil {
-		end()
-		return nil, nil, fmt.Errorf("film: %w", err)
-	}
-	return j, end, nil
-}
-
-// input is how the one file is read: by its own container only, and nothing that it names.
-func (j *job) input(path string, demuxer string) []string {
-	return []string{"-protocol_whitelist", "file,pipe", "-f", demuxer, "-i", path}
-}
-
-// run runs ffmpeg and returns what it prints.
-func (j *job) run(args ...string) ([]byte, error) {
-	return j.command(j.t.ffmpeg, append([]string{"-nostdin", "-hide_banner", "-v", "error", "-xerror", "-threads", "2", "-y"}, args...)...)
-}
-
-func (j *job) command(name string, args ...string) ([]byte, error) {
-	c := exec.CommandContext(j.ctx, name, args...)
-	c.Dir, c.WaitDelay = j.dir, 5*time.Second
-	var out, said bytes.Buffer
-	c.Stdout, c.Stderr = &out, &said
-	if err := c.Run(); err != nil {
-		if j.ctx.Err() != nil {
-			return nil, fmt.Errorf("film: %s took longer than %s", filepath.Base(name), timeLimit)
-		}
-		last := strings.TrimSpace(said.String())
-		if i := strings.LastIndexByte(last, '\n'); i >= 0 {
-			last = last[i+1:]
-		}
-		if len(last) > 300 {
-			last = last[:300]
-		}
-		return nil, &carrier.Error{Format: j.name, Kind: carrier.Malformed, Offset: -1, Rule: "ffmpeg cannot work with it: " + strings.ReplaceAll(last, j.dir, ""), Err: err}
-	}
-	return out.Bytes(), nil
-}
-
-// probe lists the streams of the file.
-func (j *job) probe(path string) ([]stream, error) {
-	b, err := j.command(j.t.ffprobe, append([]string{"-v", "error", "-of", "json", "-show_streams", "-show_format"}, j.input(path, j.kind.demuxer)...)...)
-	if err != nil {
-		return nil, err
-	}
-	var got struct {
-		Streams []stream `json:"streams"`
-		Format  struct {
-			Rate string `json:"bit_rate"`
-		} `json:"format"`
-	}
-	if err := json.Unmarshal(b, &got); err != nil {
-		return nil, fmt.Errorf("film: ffprobe: %w", err)
-	}
-	if len(got.Streams) == 1 && got.Streams[0].Rate == "" {
-		got.Streams[0].Rate = got.Format.Rate // Ogg tells it of the whole only
-	}
-	return got.Streams, nil
-}
-
-func first(streams []stream, kind string) (stream, bool) {
-	i := slices.IndexFunc(streams, func(s stream) bool { return s.Type == kind && s.Cover.Picture == 0 })
-	if i < 0 {
-		return stream{}, false
-	}
-	return streams[i], true
-}
-
-// result reads what was written.
-func (j *job) result(path string) (*carrier.File, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("film: %w", err)
-	}
-	if info.Size() > maxOutput {
-		return nil, &carrier.Error{Format: j.name, Kind: carrier.TooLarge, Offset: -1, Rule: "the marked file is larger than is given out here"}
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("film: %w", err)
-	}
-	return carrier.Bytes(b), nil
-}
-
-// MarkSound puts the rhythm or the clip before (or behind) compressed sound. It comes back in the codec and about the bit rate that it had; FLAC
-// stays lossless. Tags and a cover stay.
-func (t *Tools) MarkSound(f *carrier.File, format string, o sound.Options) (*carrier.File, error) {
-	j, end, err := t.begin(f, format)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	streams, err := j.probe(j.in)
-	if err != nil {
-		return nil, err
-	}
-	s, ok := first(streams, "audio")
-	if !ok {
-		return nil, &carrier.Error{Format: format, Kind: carrier.Malformed, Offset: -1, Rule: "the file has no sound"}
-	}
-	codec, err := soundCodec(s)
-	if err != nil {
-		return nil, err
-	}
-	wav, marked, out := filepath.Join(j.dir, "a.wav"), filepath.Join(j.dir, "b.wav"), filepath.Join(j.dir, "out."+j.kind.ext)
-	depth := "pcm_s16le"
-	if s.Codec == "flac" && s.Pixels == "" {
-		depth = "pcm_s24le"
-	}
-	if _, err := j.run(append(j.input(j.in, j.kind.demuxer), "-map", "0:a:0", "-c:a", depth, "-f", "wav", "-rf64", "auto", wav)...); err != nil {
-		return nil, err
-	}
-	if err := markWAV(wav, marked, o); err != nil {
-		return nil, err
-	}
-	args := append(j.input(marked, "wav"), j.input(j.in, j.kind.demuxer)...)
-	args = append(args, "-map", "0:a:0", "-map_metadata", "1")
-	if slices.Contains([]string{"mp3", "m4a", "flac"}, format) {
-		args = append(args, "-map", "1:v?", "-c:v", "copy", "-disposition:v", "attached_pic")
-	}
-	args = append(append(append(args, codec...), j.kind.extra...), "-f", j.kind.muxer, out)
-	if _, err := j.run(args...); err != nil {
-		return nil, err
-	}
-	if o.Clip == nil {
-		heard, err := j.hear(out)
+	if !j.o.Always {
+		s, ok, err := j.look(ctx, j.format, j.path, j.t)
 		if err != nil {
-			return nil, err
+			return fail(err)
 		}
-		if len(heard) == 0 {
-			return nil, ErrCheck
+		if ok && s.From == 0 && !s.Short {
+			r.Already, r.Seconds, r.Frames = true, s.Seconds, len(j.v.Frames)
+			return j.f, r, nil
 		}
 	}
-	return j.result(out)
+	if err := j.cut(); err != nil {
+		return fail(err)
+	}
+	s, err := j.sticker(j.t, j.o.Mark)
+	if err != nil {
+		return fail(err)
+	}
+	frames, config, before, err := j.encode(ctx, s)
+	if err != nil {
+		return fail(err)
+	}
+	e, err := j.v.Replace(frames, config)
+	if err != nil {
+		return fail(err)
+	}
+	if err := j.check(ctx, e, before); err != nil {
+		return fail(err)
+	}
+	r.Mark, r.Anew, r.Frames, r.Seconds = s.report, j.n, len(j.v.Frames), j.o.Seconds
+	return e.File(), r, nil
 }
 
-// markWAV puts the mark on the decoded sound.
-func markWAV(from, to string, o sound.Options) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return fmt.Errorf("film: %w", err)
+// suits tells whether the film is of a kind that is marked.
+func (j *job) suits() error {
+	switch t := j.t; {
+	case t.Codec != j.v.Codec:
+		return unsupported("film in %s", strings.ToUpper(t.Codec))
+	case t.Width <= 0 || t.Height <= 0 || t.Width > j.limits.Pixels/t.Height:
+		return &carrier.Error{Format: "film", Kind: carrier.TooLarge, Offset: -1, Rule: fmt.Sprintf("pictures of %d x %d pixels, at most %d in all", t.Width, t.Height, j.limits.Pixels)}
+	case !slices.Contains(pixels(), t.Pixels):
+		return unsupported("pictures of kind %q", t.Pixels)
+	case t.Fields != "" && t.Fields != "progressive" && t.Fields != "unknown":
+		return unsupported("interlaced film")
 	}
-	defer func() { _ = in.Close() }()
-	info, err := in.Stat()
-	if err != nil {
-		return fmt.Errorf("film: %w", err)
+	return nil
+}
+
+// cut finds how many frames are encoded anew.
+func (j *job) cut() error {
+	ticks := int64(j.o.Seconds * float64(j.v.Scale))
+	n, ok := j.v.Head(ticks, j.clean)
+	if j.o.Always {
+		n, ok = len(j.v.Frames), false
 	}
-	edit, err := sound.MarkWAV(carrier.Open(in, info.Size()), o)
+	last := j.v.Start
+	for _, f := range j.v.Frames[:n] {
+		last = max(last, f.Time)
+	}
+	switch seconds := float64(last-j.v.Start) / float64(j.v.Scale); {
+	case !ok && j.v.Rest:
+		return unsupported("the film was not read to its end")
+	case seconds > longestHead && !j.o.Whole && !j.o.Always:
+		return fmt.Errorf("%w: %.0f s of the film would be encoded anew; the option for the whole film allows it", ErrLong, seconds)
+	}
+	j.n = n
+	for _, f := range j.v.Frames[n:] { // up to the next key frame
+		if j.checked > 0 && f.Key || j.checked == mostChecked {
+			break
+		}
+		j.checked++
+	}
+	if j.n+j.checked < len(j.v.Frames) { // frames shown behind the next key frame's do not belong to these
+		shown := j.v.Frames[j.n+j.checked].Time
+		for j.checked > 0 && slices.ContainsFunc(j.v.Frames[j.n+j.checked:min(len(j.v.Frames), j.n+j.checked+64)], func(f carrier.Frame) bool { return f.Time < shown }) {
+			j.checked--
+		}
+	}
+	return nil
+}
+
+// clean tells whether a key frame forgets what was before it. In H.264 and HEVC only an IDR picture does.
+func (j *job) clean(x carrier.Frame) bool {
+	if j.v.Codec != "h264" && j.v.Codec != "hevc" {
+		return true
+	}
+	for at, parts := x.At, 0; at+6 <= x.At+x.Size && parts < 64; parts++ {
+		b, err := j.f.Read("film", at, 6)
+		if err != nil {
+			return false
+		}
+		switch n := b[4] & 31; {
+		case j.v.Codec == "h264" && n >= 1 && n <= 5:
+			return n == 5
+		case j.v.Codec == "hevc" && b[4]>>1&63 < 32:
+			return b[4]>>1&63 == 19 || b[4]>>1&63 == 20
+		}
+		at += 4 + int64(binary.BigEndian.Uint32(b))
+	}
+	return false
+}
+
+// marked is how many of the frames, in the order in which they are shown, have the mark.
+func (j *job) marked() int {
+	if j.o.Always {
+		return j.n
+	}
+	n := 0
+	for _, f := range j.v.Frames[:j.n] {
+		if float64(f.Time-j.v.Start) < j.o.Seconds*float64(j.v.Scale) {
+			n++
+		}
+	}
+	return n
+}
+
+// encode makes the new frames. before are the digests of the pictures of those that are compared.
+func (j *job) encode(ctx context.Context, s sticker) (frames [][]byte, config []byte, before []string, err error) {
+	spare := 0
+	switch j.v.Codec {
+	case "h264":
+		spare, err = spareAVC(j.f, j.v)
+	case "hevc":
+		spare, err = spareHEVC(j.f, j.v)
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	how, err := encoder(j.t, spare)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	rate := spread(j.v, j.n)
+	graph := fmt.Sprintf("[0:%d]settb=1/90000,setpts=N*%s[f];[1:v]scale=%d:%d:flags=bicubic[m];[f][m]overlay=%d:%d:format=auto:eof_action=repeat:enable='lt(n,%d)',format=%s[o]",
+		j.t.Index, strconv.FormatFloat(90000/rate, 'f', 4, 64), s.at.Dx(), s.at.Dy(), s.at.Min.X, s.at.Min.Y, j.marked(), j.t.Pixels)
+	args := append([]string{"-noautorotate"}, from(demuxer(j.format), j.path)...)
+	args = append(args, "-f", "png_pipe", "-i", s.path, "-filter_complex", graph, "-map", "[o]", "-fps_mode", "passthrough", "-enc_time_base", "1:90000",
+		"-frames:v", strconv.Itoa(j.n), "-map_metadata", "-1", "-threads", strconv.Itoa(j.limits.Threads))
+	args = append(args, how...)
+	args = append(args, j.t.colours()...)
+	args = append(args, "-force_key_frames", keys(j.v.Frames[:j.n], rate), "-fs", strconv.FormatInt(j.limits.Bytes, 10), "-f", "mp4", j.path+".head")
+	if j.checked > 0 {
+		args = append(args, j.digests()...)
+	}
+	out, err := j.run(ctx, 64<<20, args...)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if before, err = j.read(out); err != nil {
+		return nil, nil, nil, err
+	}
+	b, err := os.ReadFile(j.path + ".head")
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("film: %w", err)
+	}
+	now, err := bmff.Video(carrier.Bytes(b), "mp4")
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("film: the new opening: %w", err)
+	}
+	if len(now.Frames) != j.n || !sameKeys(j.v.Frames[:j.n], now.Frames) {
+		return nil, nil, nil, unsupported("the opening has %d frames, %d pictures came out of it or its key frames are others", j.n, len(now.Frames))
+	}
+	for _, x := range now.Frames {
+		frames = append(frames, b[x.At:x.At+x.Size])
+	}
+	switch j.v.Codec {
+	case "h264":
+		config, err = mergeAVC(j.v.Config, now.Config)
+	case "hevc":
+		config, frames, err = mergeHEVC(j.v.Config, now.Config, frames, uint(spare))
+	}
+	return frames, config, before, err
+}
+
+// digests are the arguments that print a digest of each picture, to the end of what is compared.
+func (j *job) digests() []string {
+	return []string{"-map", fmt.Sprintf("0:%d", j.t.Index), "-fps_mode", "passthrough", "-frames:v", strconv.Itoa(j.n + j.checked), "-c:v", "rawvideo", "-f", "framehash", "-hash", "md5", "-"}
+}
+
+// read takes the digests of what is compared.
+func (j *job) read(out []byte) (digests []string, err error) {
+	for line := range bytes.Lines(out) {
+		if line[0] == '#' {
+			continue
+		}
+		cells := strings.Split(strings.TrimSpace(string(line)), ",")
+		digests = append(digests, strings.TrimSpace(cells[len(cells)-1]))
+	}
+	if j.checked == 0 {
+		return nil, nil
+	}
+	if len(digests) != j.n+j.checked {
+		return nil, unsupported("%d frames, %d pictures came out of them", j.n+j.checked, len(digests))
+	}
+	return digests[j.n:], nil
+}
+
+// check decodes the new opening and what is behind it, which must be as it was.
+func (j *job) check(ctx context.Context, e *carrier.Edit, before []string) error {
+	path, err := j.put("marked", e.File())
 	if err != nil {
 		return err
 	}
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+	args := append([]string{"-xerror", "-noautorotate"}, from(demuxer(j.format), path)...)
+	j.checked = max(j.checked, 0)
+	out, err := j.run(ctx, 64<<20, append(args, j.digests()...)...)
 	if err != nil {
-		return fmt.Errorf("film: %w", err)
+		return err
 	}
-	_, err = edit.WriteTo(out)
-	return errors.Join(err, out.Close())
-}
-
-// soundCodec is the encoder for a stream's own codec.
-func soundCodec(s stream) ([]string, error) {
-	bits, err := strconv.Atoi(s.Rate)
-	if err != nil || bits < 8000 {
-		bits = 128_000
-	}
-	rate := strconv.Itoa(min(bits, 512_000))
-	switch s.Codec {
-	case "mp3":
-		return []string{"-c:a", "libmp3lame", "-b:a", strconv.Itoa(min(bits, 320_000))}, nil
-	case "aac":
-		return []string{"-c:a", "aac", "-b:a", rate}, nil
-	case "opus":
-		return []string{"-c:a", "libopus", "-b:a", strconv.Itoa(min(bits, 256_000))}, nil
-	case "vorbis":
-		return []string{"-c:a", "libvorbis", "-q:a", "5"}, nil
-	case "flac":
-		return []string{"-c:a", "flac"}, nil
-	}
-	return nil, &carrier.Error{Format: s.Codec, Kind: carrier.Unsupported, Offset: -1, Rule: fmt.Sprintf("sound in codec %.40s is not written here", s.Codec)}
-}
-
-// hear decodes a file's sound and listens for the rhythm.
-func (j *job) hear(path string) ([]sound.Mark, error) {
-	wav := filepath.Join(j.dir, "heard.wav")
-	if _, err := j.run(append(j.input(path, j.kind.demuxer), "-map", "0:a:0", "-ac", "1", "-c:a", "pcm_s16le", "-f", "wav", "-rf64", "auto", wav)...); err != nil {
-		return nil, err
-	}
-	b, err := os.Open(wav)
+	after, err := j.read(out)
 	if err != nil {
-		return nil, fmt.Errorf("film: %w", err)
+		return err
 	}
-	defer func() { _ = b.Close() }()
-	info, err := b.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("film: %w", err)
+	if !slices.Equal(before, after) {
+		return unsupported("pictures behind the opening come out otherwise when the opening is encoded anew")
 	}
-	return sound.FindWAV(carrier.Open(b, info.Size()))
-}
-
-// Hear listens for the rhythm in compressed sound.
-func (t *Tools) Hear(f *carrier.File, format string) ([]sound.Mark, error) {
-	j, end, err := t.begin(f, format)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	return j.hear(j.in)
-}
-
-// MarkFilm draws the words on the opening of a film, for Seconds from its first picture. Only the pictures are encoded anew; sound, subtitles,
-// chapters and tags stay as they are.
-func (t *Tools) MarkFilm(f *carrier.File, format string, o mark.Options) (*carrier.File, error) {
-	j, end, err := t.begin(f, format)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	streams, err := j.probe(j.in)
-	if err != nil {
-		return nil, err
-	}
-	s, ok := first(streams, "video")
-	if !ok {
-		return nil, &carrier.Error{Format: format, Kind: carrier.Malformed, Offset: -1, Rule: "the file has no pictures"}
-	}
-	codec, err := filmCodec(s)
-	if err != nil {
-		return nil, err
-	}
-	width, height := shown(s)
-	if width < 1 || height < 1 || width > maxSide || height > maxSide {
-		return nil, &carrier.Error{Format: format, Kind: carrier.TooLarge, Offset: -1, Rule: fmt.Sprintf("pictures of %d × %d are not marked here", width, height)}
-	}
-	over, _, err := mark.Overlay(width, height, o)
-	if err != nil {
-		return nil, err
-	}
-	overlay, out := filepath.Join(j.dir, "mark.png"), filepath.Join(j.dir, "out."+j.kind.ext)
-	var b bytes.Buffer
-	if err := png.Encode(&b, over); err != nil {
-		return nil, fmt.Errorf("film: %w", err)
-	}
-	if err := os.WriteFile(overlay, b.Bytes(), 0o600); err != nil {
-		return nil, fmt.Errorf("film: %w", err)
-	}
-	start, err := strconv.ParseFloat(s.Start, 64)
-	if err != nil {
-		start = 0
-	}
-	at := over.Bounds().Min
-	filter := fmt.Sprintf("[0:v:0][1:v]overlay=%d:%d:format=auto:enable='lt(t,%.3f)',format=%s[v]", at.X, at.Y, start+Seconds, pixels(s.Pixels))
-	args := append(j.input(j.in, j.kind.demuxer), "-protocol_whitelist", "file,pipe", "-f", "png_pipe", "-i", overlay, "-filter_complex", filter,
-		"-map", "[v]", "-map", "0:a?", "-map", "0:s?", "-c", "copy", "-map_metadata", "0", "-map_chapters", "0", "-fps_mode", "passthrough")
-	args = append(append(append(args, codec...), j.kind.extra...), "-f", j.kind.muxer, out)
-	if _, err := j.run(args...); err != nil {
-		return nil, err
-	}
-	seen, err := j.look(out)
-	if err != nil {
-		return nil, err
-	}
-	if seen.State != mark.Found || seen.Enough == mark.No {
-		return nil, ErrCheck
-	}
-	return j.result(out)
-}
-
-// shown is the size of the pictures as they are shown: turned as the file says. Pictures with oblong samples are marked before they are stretched.
-func shown(s stream) (width, height int) {
-	for _, side := range s.Side {
-		if turn := int(side.Rotation); turn%180 != 0 {
-			return s.Height, s.Width
-		}
-	}
-	return s.Width, s.Height
-}
-
-// pixels keeps the sampling that the encoders take, else the usual one.
-func pixels(format string) string {
-	if slices.Contains([]string{"yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le"}, format) {
-		return format
-	}
-	return "yuv420p"
-}
-
-// filmCodec is the encoder for a stream's own codec.
-func filmCodec(s stream) ([]string, error) {
-	switch s.Codec {
-	case "h264":
-		return []string{"-c:v", "libx264", "-preset", "veryfast", "-crf", "18"}, nil
-	case "hevc":
-		return []string{"-c:v", "libx265", "-preset", "veryfast", "-crf", "20", "-tag:v", "hvc1", "-x265-params", "log-level=error"}, nil
-	case "vp9":
-		return []string{"-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1", "-crf", "28", "-b:v", "0"}, nil
-	case "vp8":
-		return []string{"-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "6", "-crf", "10", "-b:v", "8M"}, nil
-	case "av1":
-		return []string{"-c:v", "libsvtav1", "-preset", "8", "-crf", "30"}, nil
-	case "mpeg4":
-		return []string{"-c:v", "mpeg4", "-q:v", "3"}, nil
-	}
-	return nil, &carrier.Error{Format: s.Codec, Kind: carrier.Unsupported, Offset: -1, Rule: fmt.Sprintf("film in codec %.40s is not written here", s.Codec)}
-}
-
-// moments are when the opening is looked at, in seconds from the first picture: the mark has to stand at all of them.
-func moments() []string { return []string{"0", "1", "1.95"} }
-
-// look tells whether the mark stands on the opening. A film that ends sooner is looked at to its end.
-func (j *job) look(path string) (worst mark.Finding, err error) {
-	for i, at := range moments() {
-		b, err := j.run(append(append([]string{"-ss", at}, j.input(path, j.kind.demuxer)...), "-map", "0:v:0", "-frames:v", "1", "-c:v", "png", "-f", "image2pipe", "pipe:1")...)
-		if err != nil {
-			return worst, err
-		}
-		if len(b) == 0 && i > 0 { // it has ended
-			break
-		}
-		found, err := mark.FindIn(b, mark.Options{})
-		if err != nil {
-			return worst, err
-		}
-		if i == 0 || found.State != mark.Found || worst.State == mark.Found && found.Share < worst.Share {
-			worst = found
-		}
-		if found.State != mark.Found {
-			break
-		}
-	}
-	return worst, nil
-}
-
-// Look looks for the mark on the opening of a film.
-func (t *Tools) Look(f *carrier.File, format string) (mark.Finding, error) {
-	j, end, err := t.begin(f, format)
-	if err != nil {
-		return mark.Finding{}, err
-	}
-	defer end()
-	return j.look(j.in)
+	return j.stands(ctx, j.format, path, j.t)
 }

@@ -2,7 +2,10 @@
 // Morse code, or a spoken clip of the operator's. Pure: no disk, no clock.
 package sound
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // Units of the rhythm, as of Morse code: a short sound is one unit, a long one three, the gap inside a letter one, between letters three.
 // With equal gaps the same sounds read as another letter.
@@ -43,6 +46,60 @@ func tone(rate int, unit, pitch, level float64) []float64 {
 		out = append(out, make([]float64, int(math.Round(float64(p[1])*unit*float64(rate))))...)
 	}
 	return out
+}
+
+// settled are the options with the usual values filled in for recordings of a rate, or what is wrong with them.
+func (o Options) settled(rate int) (Options, error) {
+	if o.Unit == 0 {
+		o.Unit = DefaultUnit
+	}
+	if o.Pitch == 0 {
+		o.Pitch = min(DefaultPitch, float64(rate)/5)
+	}
+	if highest := min(maxPitch, float64(rate)/2.5); o.Unit < minUnit || o.Unit > maxUnit || o.Pitch < minPitch || o.Pitch > highest {
+		return o, fmt.Errorf("sound: unit %.3f s, pitch %.0f Hz: use %.2f to %.2f s and %d to %.0f Hz at this rate", o.Unit, o.Pitch, minUnit, maxUnit, minPitch, highest)
+	}
+	return o, nil
+}
+
+// Samples is the mark at a rate, one channel, with the silence between it and the content, of which some samples tell how loud it is.
+func Samples(rate int, content []float64, o Options) ([]float64, error) {
+	o, err := o.settled(rate)
+	if err != nil {
+		return nil, err
+	}
+	return o.samples(rate, content), nil
+}
+
+func (o Options) samples(rate int, content []float64) (out []float64) {
+	if o.Clip != nil {
+		out = resample(o.Clip.Samples, o.Clip.Rate, rate)
+	} else {
+		level := o.Level
+		if level == 0 {
+			level = min(max(1.4*loudness(content), 0.1), 0.5) // audible beside quiet content, no shock behind it
+		}
+		out = tone(rate, o.Unit, o.Pitch, level)
+	}
+	gap := make([]float64, int(silence*float64(rate)))
+	if o.End {
+		return append(gap, out...)
+	}
+	return append(out, gap...)
+}
+
+// loudness is the root mean square of what is no silence.
+func loudness(samples []float64) float64 {
+	sum, n := 0.0, 0
+	for _, v := range samples {
+		if math.Abs(v) > 0.01 {
+			sum, n = sum+v*v, n+1
+		}
+	}
+	if n == 0 {
+		return 0
+	}
+	return math.Sqrt(sum / float64(n))
 }
 
 // Mark is a rhythm that was found.

@@ -147,14 +147,8 @@ func MarkWAV(f *carrier.File, o Options) (*carrier.Edit, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Unit == 0 {
-		o.Unit = DefaultUnit
-	}
-	if o.Pitch == 0 {
-		o.Pitch = min(DefaultPitch, float64(w.rate)/5)
-	}
-	if o.Unit < minUnit || o.Unit > maxUnit || o.Pitch < minPitch || o.Pitch > min(maxPitch, float64(w.rate)/2.5) {
-		return nil, fmt.Errorf("sound: unit %.3f s, pitch %.0f Hz: use %.2f to %.2f s and %d to %.0f Hz at this rate", o.Unit, o.Pitch, minUnit, maxUnit, minPitch, min(maxPitch, float64(w.rate)/2.5))
+	if o, err = o.settled(w.rate); err != nil {
+		return nil, err
 	}
 	if o.Clip == nil {
 		if there, err := w.marked(o.End); err != nil || there {
@@ -177,26 +171,11 @@ func MarkWAV(f *carrier.File, o Options) (*carrier.Edit, error) {
 
 // mark is the mark's samples as they stand in the file.
 func (w *wave) mark(o Options) ([]byte, error) {
-	level := o.Level
-	if level == 0 {
-		loud, err := w.loudness()
-		if err != nil {
-			return nil, err
-		}
-		level = min(max(1.4*loud, 0.1), 0.5) // audible beside quiet content, no shock behind it
+	content, err := w.samples(false)
+	if err != nil {
+		return nil, err
 	}
-	var samples []float64
-	if o.Clip != nil {
-		samples = resample(o.Clip.Samples, o.Clip.Rate, w.rate)
-	} else {
-		samples = tone(w.rate, o.Unit, o.Pitch, level)
-	}
-	gap := make([]float64, int(silence*float64(w.rate)))
-	if o.End {
-		samples = append(gap, samples...)
-	} else {
-		samples = append(samples, gap...)
-	}
+	samples := o.samples(w.rate, content)
 	out := make([]byte, 0, int64(len(samples))*w.frame)
 	for _, v := range samples {
 		one := w.encode(v)
@@ -270,24 +249,6 @@ func (w *wave) samples(end bool) ([]float64, error) {
 		}
 	}
 	return out, nil
-}
-
-// loudness is the root mean square of the louder half of the content's beginning.
-func (w *wave) loudness() (float64, error) {
-	samples, err := w.samples(false)
-	if err != nil {
-		return 0, err
-	}
-	sum, n := 0.0, 0
-	for _, v := range samples {
-		if math.Abs(v) > 0.01 && v == v {
-			sum, n = sum+v*v, n+1
-		}
-	}
-	if n == 0 {
-		return 0, nil
-	}
-	return math.Sqrt(sum / float64(n)), nil
 }
 
 // FindWAV returns the rhythms in the first and the last seconds of a WAV file; Start and End count from the file's beginning.

@@ -151,7 +151,7 @@ func check(t *testing.T, demo installation, r results) {
 		}
 		v := label.Verify(carrier.Bytes(file))
 		expect(v.Verdict == label.Compliant, "implicit label", v)
-		expect(label.LookExplicit(carrier.Bytes(file), nil).Sign == sign, "explicit label", label.LookExplicit(carrier.Bytes(file), nil))
+		expect(label.LookExplicit(t.Context(), carrier.Bytes(file)).Sign == sign, "explicit label", label.LookExplicit(t.Context(), carrier.Bytes(file)))
 		said := demo.check(t, file)
 		expect(said.Outcome == "made_here", "the portal says that it was made here", said)
 	}
