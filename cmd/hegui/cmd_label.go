@@ -325,7 +325,7 @@ func signingKey(path string) (*label.SigningKey, error) {
 func signWords(s label.Sign) string {
 	switch s {
 	case label.SignMark:
-		return "visible: words on the image"
+		return "visible: words on the image, or on the opening of the film"
 	case label.SignRhythm:
 		return "audible: the rhythm before the content"
 	case label.SignText:
