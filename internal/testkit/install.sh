@@ -21,6 +21,7 @@ need fontconfig command -v fc-list
 need fonts-wqy-microhei font
 need libimage-exiftool-perl command -v exiftool
 need ffmpeg command -v ffmpeg
+need mediainfo command -v mediainfo
 need openssl command -v openssl
 need qpdf command -v qpdf
 need poppler-utils command -v pdfinfo

@@ -172,3 +172,10 @@ func write(t testing.TB, path string, f *carrier.File) {
 		t.Fatal(err)
 	}
 }
+
+func text(t testing.TB, path, words string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(words), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
