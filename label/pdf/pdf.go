@@ -90,35 +90,34 @@ var errCertified = errors.New("certified")
 
 // mayChange looks at a certification (12.8.2.2); the error counts for writing only.
 func (s *state) mayChange(catalogue *dict) error {
-	v := catalogue.get("Perms")
-	if r, ok := v.(ref); ok {
-		var err error
-		if v, err = s.object(r); err != nil {
-			return err
-		}
+	v, err := s.plain(catalogue.get("Perms"))
+	perms, _ := v.(*dict)
+	if err != nil || perms == nil {
+		return err
 	}
-	perms, ok := v.(*dict)
-	if !ok {
-		return nil
+	v, err = s.plain(perms.get("DocMDP"))
+	signature, _ := v.(*dict)
+	if err != nil || signature == nil {
+		return err
 	}
-	v = perms.get("DocMDP")
-	if r, ok := v.(ref); ok {
-		var err error
-		if v, err = s.object(r); err != nil {
-			return err
-		}
+	if v, err = s.plain(signature.get("Reference")); err != nil {
+		return err
 	}
-	signature, ok := v.(*dict)
-	if !ok {
-		return nil
-	}
-	references, _ := signature.get("Reference").(array)
+	references, _ := v.(array)
 	for _, x := range references {
-		if one, ok := x.(*dict); ok {
-			parameters, _ := one.get("TransformParams").(*dict)
-			if p, ok := parameters.int("P"); ok && p == 1 {
-				return fmt.Errorf("%w", errCertified)
-			}
+		if v, err = s.plain(x); err != nil {
+			return err
+		}
+		one, _ := v.(*dict)
+		if v, err = s.plain(one.get("TransformParams")); err != nil {
+			return err
+		}
+		parameters, _ := v.(*dict)
+		if v, err = s.plain(parameters.get("P")); err != nil {
+			return err
+		}
+		if p, ok := integer(v); ok && p == 1 {
+			return errCertified
 		}
 	}
 	return nil

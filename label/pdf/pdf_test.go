@@ -224,11 +224,39 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
+// A stream whose length lies in the stream itself once ended the process: a stack overflow cannot be caught.
+func TestItself(t *testing.T) {
+	file := leadsToItself()
+	if _, err := sites(carrier.Bytes(file)); carrier.KindOf(err) != carrier.Malformed {
+		t.Error(err)
+	}
+}
+
+func leadsToItself() []byte {
+	var b bytes.Buffer
+	b.WriteString("%PDF-1.5\n")
+	one := b.Len()
+	b.WriteString("1 0 obj\n<</Type/ObjStm/N 1/First 4/Length 2 0 R>>stream\n2 0 9\nendstream\nendobj\n")
+	x := b.Len()
+	rows := []byte{0, 0, 0, 0, 1, byte(one >> 8), byte(one), 0, 2, 0, 1, 0, 1, byte(x >> 8), byte(x), 0}
+	fmt.Fprintf(&b, "3 0 obj\n<</Type/XRef/Size 4/W[1 2 1]/Root 2 0 R/Length %d>>stream\n%s\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n", len(rows), rows, x)
+	return b.Bytes()
+}
+
+// A certification counts however its parts are given.
+func TestCertifiedByReference(t *testing.T) {
+	file := built(false, append(content(), "1", "<</P 4 0 R>>", "<</TransformMethod/DocMDP/TransformParams 5 0 R>>", "[6 0 R]", "<</Type/Sig/Reference 7 0 R>>", "<</DocMDP 8 0 R>>", "<</Type/Catalog/Pages 3 0 R/Perms 9 0 R>>")...)
+	if _, err := put(carrier.Bytes(file), carrier.Label{Value: carriertest.Value}); carrier.KindOf(err) != carrier.Unsupported {
+		t.Error(err)
+	}
+}
+
 func FuzzPut(f *testing.F) {
 	for _, file := range files(f) {
 		f.Add(file)
 	}
 	f.Add(withXMP(f, carriertest.Value))
+	f.Add(leadsToItself())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		file := carrier.Bytes(b)
 		if !is(file) {

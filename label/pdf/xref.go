@@ -28,7 +28,8 @@ type document struct {
 	trailer  *dict // the newest
 	inStream bool  // the newest section is a stream
 
-	packed map[int64][]byte // object streams that were unpacked
+	packed  map[int64][]byte // object streams that were unpacked
+	looking map[int64]bool   // objects that are being looked up: one that leads back to itself is a fault, not a way on
 }
 
 // section is one cross-reference table or stream.
@@ -50,7 +51,7 @@ type found struct {
 }
 
 func open(f *carrier.File) (*document, error) {
-	d := &document{f: f, packed: map[int64][]byte{}}
+	d := &document{f: f, packed: map[int64][]byte{}, looking: map[int64]bool{}}
 	head := f.Head()
 	at := bytes.Index(head[:min(len(head), 1024)], []byte("%PDF-"))
 	if at < 0 {
@@ -407,6 +408,14 @@ func (d *document) object(r ref) (any, error) {
 
 // resolve reads an object, its stream, and where it lies in the file (-1: inside another).
 func (d *document) resolve(r ref) (v any, data func() ([]byte, error), at int64, err error) {
+	if d.looking[r.num] {
+		return nil, nil, -1, fault(carrier.Malformed, -1, "object %d can only be read by way of itself", r.num)
+	}
+	if len(d.looking) >= carrier.MaxDepth {
+		return nil, nil, -1, fault(carrier.TooLarge, -1, "object %d can only be read by way of %d others", r.num, carrier.MaxDepth)
+	}
+	d.looking[r.num] = true
+	defer delete(d.looking, r.num)
 	w, ok, err := d.find(r.num)
 	if err != nil || !ok {
 		return nil, nil, -1, err
@@ -420,6 +429,14 @@ func (d *document) resolve(r ref) (v any, data func() ([]byte, error), at int64,
 	}
 	v, err = d.inside(w, r.num)
 	return v, nil, -1, err
+}
+
+// plain is a value that may be given by reference.
+func (d *document) plain(v any) (any, error) {
+	if r, ok := v.(ref); ok {
+		return d.object(r)
+	}
+	return v, nil
 }
 
 // inside reads an object out of an object stream (7.5.7).
