@@ -22,6 +22,7 @@ need fonts-wqy-microhei font
 need libimage-exiftool-perl command -v exiftool
 need ffmpeg command -v ffmpeg
 need mediainfo command -v mediainfo
+need espeak-ng command -v espeak-ng
 need openssl command -v openssl
 need qpdf command -v qpdf
 need poppler-utils command -v pdfinfo

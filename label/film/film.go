@@ -27,9 +27,9 @@ const LeastSeconds = 2
 
 // Numbers that are ours.
 const (
-	usualSeconds = 2.5  // so that a film that loses a few frames still has its 2 s
-	longestHead  = 60.0 // seconds that are encoded anew unless more is allowed
-	mostChecked  = 300  // frames behind the opening that are decoded before and after
+	usualMost   = 4.0  // seconds for which the mark stands on what is encoded anyway
+	longestHead = 60.0 // seconds that are encoded anew unless more is allowed
+	mostChecked = 300  // frames behind the opening that are decoded before and after
 )
 
 // ErrLong says that more would have to be encoded anew than is allowed.
@@ -61,8 +61,9 @@ type Report struct {
 // the sample. A file that has the mark comes back as it was, and what comes back has a mark that was seen or heard again. Errors are ErrTool,
 // ErrFailed, ErrLong, those of packages mark and sound and of the context, and *carrier.Error.
 func Mark(ctx context.Context, f *carrier.File, format string, o Options) (*carrier.File, Report, error) {
+	most := o.Seconds
 	if o.Seconds == 0 {
-		o.Seconds = usualSeconds
+		o.Seconds, most = LeastSeconds, usualMost
 	}
 	if !(o.Seconds >= LeastSeconds && o.Seconds <= 3600) {
 		return nil, Report{}, fmt.Errorf("film: %g seconds; the mark stands for at least %d (GB 45438-2025 5.4), at most 3600", o.Seconds, LeastSeconds)
@@ -72,6 +73,7 @@ func Mark(ctx context.Context, f *carrier.File, format string, o Options) (*carr
 		return nil, Report{}, err
 	}
 	defer j.close()
+	j.most = most
 	if t, ok := j.p.picture(); ok {
 		j.t = t
 		return j.markPicture(ctx)
@@ -123,8 +125,9 @@ type job struct {
 	p       *probed
 	t       track // the film, or the sound of a recording
 	v       *carrier.Video
-	n       int // frames encoded anew
-	checked int // frames behind them that are compared
+	most    float64 // seconds for which the mark stands
+	n       int     // frames encoded anew
+	checked int     // frames behind them that are compared
 }
 
 func (j *job) markPicture(ctx context.Context) (*carrier.File, Report, error) {
@@ -165,7 +168,7 @@ func (j *job) markPicture(ctx context.Context) (*carrier.File, Report, error) {
 	if err := j.check(ctx, e, before); err != nil {
 		return fail(err)
 	}
-	r.Mark, r.Anew, r.Frames, r.Seconds = s.report, j.n, len(j.v.Frames), j.o.Seconds
+	r.Mark, r.Anew, r.Frames, r.Seconds = s.report, j.n, len(j.v.Frames), min(j.most, float64(j.n)/spread(j.v, j.n))
 	return e.File(), r, nil
 }
 
@@ -245,7 +248,7 @@ func (j *job) marked() int {
 	}
 	n := 0
 	for _, f := range j.v.Frames[:j.n] {
-		if float64(f.Time-j.v.Start) < j.o.Seconds*float64(j.v.Scale) {
+		if float64(f.Time-j.v.Start) < j.most*float64(j.v.Scale) {
 			n++
 		}
 	}

@@ -17,7 +17,7 @@ import (
 const (
 	looksASecond = 4
 	lookSeconds  = 3
-	lookShort    = 720 // pixels of the shortest side; larger pictures are looked at smaller
+	lookShort    = 540 // pixels of the shortest side; larger pictures are looked at smaller
 	listenFor    = 30  // seconds of either end
 	listenRate   = 8000
 )
@@ -51,7 +51,7 @@ func Look(ctx context.Context, f *carrier.File, format string, l Limits) (seen *
 }
 
 func (w *bench) look(ctx context.Context, format, path string, t track) (s Seen, ok bool, err error) {
-	opening, err := w.opening(ctx, format, path, t)
+	opening, err := w.opening(ctx, format, path, t, lookSeconds)
 	if err != nil || len(opening) == 0 {
 		return s, false, err
 	}
@@ -88,7 +88,7 @@ func (w *bench) look(ctx context.Context, format, path string, t track) (s Seen,
 
 // stands makes sure that the mark is on the first picture and on the last of those that must have it.
 func (w *bench) stands(ctx context.Context, format, path string, t track) error {
-	opening, err := w.opening(ctx, format, path, t)
+	opening, err := w.opening(ctx, format, path, t, LeastSeconds)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (w *bench) stands(ctx context.Context, format, path string, t track) error 
 }
 
 // opening are pictures of the first seconds as players show them.
-func (w *bench) opening(ctx context.Context, format, path string, t track) ([]image.Image, error) {
+func (w *bench) opening(ctx context.Context, format, path string, t track, seconds int) ([]image.Image, error) {
 	m, err := t.turned()
 	if err != nil {
 		return nil, err
@@ -117,8 +117,8 @@ func (w *bench) opening(ctx context.Context, format, path string, t track) ([]im
 		width, height = max(1, int(math.Round(k*float64(width)))), max(1, int(math.Round(k*float64(height))))
 	}
 	size := 4 * width * height
-	most := lookSeconds * looksASecond
-	args := append(shown(demuxer(format), path), "-map", fmt.Sprintf("0:%d", t.Index), "-an", "-sn", "-dn", "-t", strconv.Itoa(lookSeconds+1),
+	most := seconds * looksASecond
+	args := append(shown(demuxer(format), path), "-map", fmt.Sprintf("0:%d", t.Index), "-an", "-sn", "-dn", "-t", strconv.Itoa(seconds+1),
 		"-vf", fmt.Sprintf("setpts=PTS-STARTPTS,fps=%d:round=up,scale=%d:%d:flags=area,setsar=1", looksASecond, width, height),
 		"-frames:v", strconv.Itoa(most), "-c:v", "rawvideo", "-pix_fmt", "rgba", "-f", "rawvideo", "-")
 	out, err := w.run(ctx, int64(most*size), args...)

@@ -53,7 +53,7 @@ func TestLook(t *testing.T) {
 		start := time.Now()
 		s, _, err := Look(context.Background(), load(t, out), "mp4", Limits{})
 		t.Log(name, time.Since(start), s, r.Anew)
-		if err != nil || s == nil || s.Short || s.From != 0 || s.Seconds < 2 || s.Seconds > 2.75 || s.Enough == mark.No || !s.Edge {
+		if err != nil || s == nil || s.Short || s.From != 0 || s.Seconds < 2 || s.Seconds > 2 || s.Enough == mark.No || !s.Edge {
 			t.Errorf("%s: %+v, %v", name, s, err)
 		}
 		if dir := os.Getenv("FILM_LOOK"); dir != "" {

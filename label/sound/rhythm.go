@@ -232,7 +232,7 @@ func along(peaks []peak, bin int) (marks []Mark) {
 	runs = steady(runs)
 	for i := 0; i+6 < len(runs); i++ {
 		if r := runs[i : i+7]; r[0].on {
-			if unit, letters, ok := fits(r); ok {
+			if unit, letters, ok := fits(r); ok && alone(runs, i, unit/frame) {
 				end := r[6].at + r[6].n
 				marks = append(marks, Mark{Start: float64(r[0].at) * frame, End: float64(end+1) * frame, Unit: unit, Pitch: float64(bin * pitchStep), Letters: letters})
 				i += 6
@@ -240,6 +240,16 @@ func along(peaks []peak, bin int) (marks []Mark) {
 		}
 	}
 	return marks
+}
+
+// alone tells whether the seven runs from i on are no part of longer letters: the gaps around them are wider than those inside a letter.
+func alone(runs []run, i int, unit float64) bool {
+	for _, k := range []int{i - 1, i + 7} {
+		if k > 0 && k < len(runs)-1 && float64(runs[k].n) <= 1.4*unit+1.5 {
+			return false
+		}
+	}
+	return true
 }
 
 // steady joins what an interruption of one frame parts.

@@ -40,12 +40,13 @@ type mkvFilm struct {
 
 // mkvBlock is where a frame stands: its cluster, and the place of what stands before its bytes.
 type mkvBlock struct {
-	cluster int // of top
+	cluster int   // of top
+	at      int64 // of the element
 	head    int64
 	time    int64 // of the cluster
 }
 
-// Video reads the first video track of a Matroska or WebM file, format mkv or webm, up to the second key frame that is shown after so many seconds. The
+// Video reads the first video track of a Matroska or WebM file, format mkv or webm, up to the second key frame that is shown after so many seconds, +Inf for all. The
 // error names what is wrong or, as Unsupported, what is right and cannot be edited here: compressed or encrypted tracks, several frames in
 // a block.
 func Video(f *carrier.File, format string, seconds float64) (*carrier.Video, error) {
@@ -58,7 +59,11 @@ func Video(f *carrier.File, format string, seconds float64) (*carrier.Video, err
 	if err := m.heads(v); err != nil {
 		return nil, err
 	}
-	v.Rest, err = m.clusters(int64(seconds * float64(v.Scale)))
+	ticks := int64(math.MaxInt64)
+	if t := seconds * float64(v.Scale); t < 1<<62 {
+		ticks = int64(t)
+	}
+	v.Rest, err = m.clusters(ticks)
 	if err == nil && len(m.frames) == 0 {
 		err = m.fault(carrier.Malformed, m.tracks.at, "the track has no frames")
 	}
@@ -244,7 +249,7 @@ func (m *mkvFilm) block(e element, cluster int, time int64, key *bool) error {
 		f.Key = *key
 	}
 	m.frames = append(m.frames, f)
-	m.blocks = append(m.blocks, mkvBlock{cluster, head, time})
+	m.blocks = append(m.blocks, mkvBlock{cluster, e.at, head, time})
 	return nil
 }
 
@@ -258,7 +263,7 @@ func (m *mkvFilm) replace(frames [][]byte, config []byte) (*carrier.Edit, error)
 		shown[i] = m.frames[i].Time
 	}
 	slices.Sort(shown)
-	fresh := map[int64][]byte{} // from where the old block's data begins to the new data
+	fresh := map[int64][]byte{} // from where the old block is to the data of the new one
 	anew := map[int]bool{}
 	for i, b := range frames {
 		old, at := m.frames[i], m.blocks[i]
@@ -273,24 +278,30 @@ func (m *mkvFilm) replace(frames [][]byte, config []byte) (*carrier.Edit, error)
 		head = slices.Clone(head)
 		binary.BigEndian.PutUint16(head[at.head-3:], uint16(relative))
 		head[at.head-1] &^= 1 // others may depend on it now
-		fresh[old.At-at.head] = append(head, b...)
+		fresh[at.at] = append(head, b...)
 		anew[at.cluster] = true
 	}
 	pieces, err := m.untouched()
 	if err != nil {
 		return nil, err
 	}
+	used := 0
 	for i, e := range m.top {
 		switch {
 		case anew[i]:
-			if pieces[i].bytes, err = m.rebuilt(e, fresh); err != nil {
+			b, one, err := m.rebuilt(e, fresh)
+			if err != nil {
 				return nil, err
 			}
+			pieces[i].bytes, used = b, used+one
 		case e.id == idTracks && e.at == m.tracks.at && config != nil:
 			if pieces[i].bytes, err = m.told(e, config); err != nil {
 				return nil, err
 			}
 		}
+	}
+	if used != len(frames) {
+		return nil, m.fault(carrier.Malformed, m.segment.at, "%d of %d frames found their places", used, len(frames))
 	}
 	m.unhinted(pieces, anew)
 	return m.layOut(pieces)
@@ -325,17 +336,17 @@ func (m *matroska) untouched() (out []mkvPiece, err error) {
 }
 
 // rebuilt is a cluster with new blocks. What it says of its own place and the size of that before it is left out: nobody needs it.
-func (m *mkvFilm) rebuilt(c element, fresh map[int64][]byte) ([]byte, error) {
+func (m *mkvFilm) rebuilt(c element, fresh map[int64][]byte) (bytes []byte, used int, err error) {
 	if c.size > carrier.MaxRead {
-		return nil, m.fault(carrier.TooLarge, c.at, "a cluster of %d bytes; at most %d are read", c.size, int64(carrier.MaxRead))
+		return nil, 0, m.fault(carrier.TooLarge, c.at, "a cluster of %d bytes; at most %d are read", c.size, int64(carrier.MaxRead))
 	}
 	data, err := m.f.Read(m.format, c.body(), c.size)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	list, err := m.nodes(data, c.body())
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	var out []byte
 	sum := false
@@ -345,16 +356,23 @@ func (m *mkvFilm) rebuilt(c element, fresh map[int64][]byte) ([]byte, error) {
 			sum = true
 		case idPosition, idPrevious, idVoid:
 		case idSimpleBlock:
-			out = append(out, write(n.id, m.fresh(n, fresh))...)
+			if b, ok := fresh[n.at]; ok {
+				n.data, used = b, used+1
+			}
+			out = append(out, write(n.id, n.data)...)
 		case idGroup:
-			inner, err := m.inside(n)
+			e, err := m.element(n.at, c.end())
 			if err != nil {
-				return nil, err
+				return nil, 0, err
+			}
+			inner, err := m.nodes(n.data, e.body())
+			if err != nil {
+				return nil, 0, err
 			}
 			var group []byte
 			for _, x := range inner {
-				if x.id == idBlock {
-					x.data = m.fresh(x, fresh)
+				if b, ok := fresh[x.at]; ok && x.id == idBlock {
+					x.data, used = b, used+1
 				}
 				if x.id != idCRC {
 					group = append(group, write(x.id, x.data)...)
@@ -365,19 +383,7 @@ func (m *mkvFilm) rebuilt(c element, fresh map[int64][]byte) ([]byte, error) {
 			out = append(out, write(n.id, n.data)...)
 		}
 	}
-	return sealed(idCluster, sum, out), nil
-}
-
-// fresh is the data of a block, new where it is. The key is where its data began.
-func (m *mkvFilm) fresh(n node, fresh map[int64][]byte) []byte {
-	e, err := m.element(n.at, n.at+12+int64(len(n.data)))
-	if err != nil {
-		return n.data
-	}
-	if b, ok := fresh[e.body()]; ok {
-		return b
-	}
-	return n.data
+	return sealed(idCluster, sum, out), used, nil
 }
 
 // told is Tracks with what the film's decoder is told.
